@@ -192,6 +192,12 @@ def _part(part: Any, where: str) -> Any:
     return part
 
 
-def last_is_row(messages: Sequence[Message]) -> bool:
-    """Whether the last message came as an AG-UI row of a tool or of reasoning, which is no message of its own."""
-    return messages[-1]["role"] in ("tool", "reasoning", "activity", "developer")
+def tool_results(messages: Sequence[Message]) -> list[Chunk]:
+    """TOOL_CALL_RESULT chunks for the AG-UI rows of client tools that end the list; none if it ends otherwise."""
+    results: list[Chunk] = []
+    for message in reversed(messages):
+        if message["role"] != "tool" or not isinstance(message.get("toolCallId"), str):
+            break
+        result = {"type": "TOOL_CALL_RESULT", "toolCallId": message["toolCallId"], "messageId": message["id"]}
+        results.insert(0, {**result, "content": message.get("content", "")})
+    return results

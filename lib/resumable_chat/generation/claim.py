@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from .. import tokens
-from ..chunks import decode, encode
+from ..chunks import Chunk, decode, encode
 from ..errors import (
     AppendConditionFailed,
     AppendOutcomeUnknown,
@@ -85,12 +85,14 @@ class Claimer:
         else:
             self._known.pop(stream, None)
 
-    async def claim(self, stream: str, turns: Sequence[Turn], key: str | None) -> Claim | None:
-        """Open a generation with these turns; None if the run with this key is running or ran already.
+    async def claim(
+        self, stream: str, turns: Sequence[Turn], key: str | None, *, results: Sequence[Chunk] = ()
+    ) -> Claim | None:
+        """Open a generation with these turns and tool results; None if the run with this key runs or ran already.
 
         Raises StreamInUse (409), BadRequest (413: the message does not fit one append), LogUnavailable.
         """
-        body = turn_records(turns)
+        body = turn_records(turns, results)
         token = tokens.opening(key, self._nonce)
         guess = self._known.get(stream, "")
         stopped = False
@@ -177,17 +179,18 @@ class Claimer:
         return False
 
 
-def turn_records(turns: Sequence[Turn]) -> list[NewRecord]:
+def turn_records(turns: Sequence[Turn], results: Sequence[Chunk] = ()) -> list[NewRecord]:
     """The records of these turns. Raises BadRequest (413) if they do not fit one append."""
+    after = [NewRecord(encode(chunk)) for chunk in results]
     whole = [
         NewRecord(encode(chunk))
         for index, turn in enumerate(turns)
         for chunk in (turn.chunk(), *(turn.text_events() if index == len(turns) - 1 else ()))
-    ]
+    ] + after
     if _fits(whole):
         return whole
     # The text events only repeat, for other readers, what the turn says.
-    bare = [NewRecord(encode(turn.chunk())) for turn in turns]
+    bare = [NewRecord(encode(turn.chunk())) for turn in turns] + after
     if _fits(bare):
         return bare
     raise BadRequest(

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -154,7 +154,7 @@ class SqliteLog:
         tail = (await self.tail(stream)).seq_num
         end = tail if end is None else min(end, tail)
         while start < end:
-            page = await self._in_reader(lambda at=start: self._page(stream, at, end))
+            page = await self._in_reader(partial(self._page, stream, start, end))
             if not page:
                 return
             yield page
@@ -166,7 +166,7 @@ class SqliteLog:
         try:
             while True:
                 follower.event.clear()
-                page = await self._in_reader(lambda at=start: self._page(stream, at, None))
+                page = await self._in_reader(partial(self._page, stream, start, None))
                 if page:
                     yield page
                     start = page[-1].seq_num + 1
@@ -178,7 +178,7 @@ class SqliteLog:
                 self._followers.discard(follower)
 
     async def tail(self, stream: str) -> Tail:
-        return await self._in_reader(lambda: self._tail(stream))
+        return await self._in_reader(partial(self._tail, stream))
 
     async def close(self) -> None:
         await asyncio.to_thread(self._close)

@@ -1,0 +1,233 @@
+"""One tail per stream and process: any number of subscribers share one follower and one fold."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict, deque
+from contextlib import aclosing
+from typing import Final
+
+from ..errors import LogError, LogUnavailable
+from ..generation.ending import reap
+from ..log.port import Log
+from .frames import Frame
+from .view import SessionView
+
+logger = logging.getLogger(__name__)
+
+MAX_QUEUED_BYTES: Final = 16 * 1024 * 1024
+"""What may wait for one subscriber before it is cut off; its opening frames do not count."""
+
+_BACKOFF: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+_GIVE_UP: Final = 30.0
+"""Seconds for which a follower keeps trying to reach the log before it cuts its subscribers off."""
+
+
+class SubscriberCut(Exception):
+    """The subscriber was too slow, or the log could not be followed any more: it has to come back."""
+
+
+class Subscription:
+    """What is on its way to one reader: encoded frames, in order."""
+
+    def __init__(self, opening: list[Frame]) -> None:
+        self._queue: deque[bytes] = deque()
+        if opening:
+            self._queue.append(b"".join([frame.encode() for frame in opening]))
+        self._size = 0
+        self._event = asyncio.Event()
+        self._error: str | None = None
+
+    def push(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size > MAX_QUEUED_BYTES:
+            self.cut("the reader is too slow")
+        else:
+            self._queue.append(data)
+        self._event.set()
+
+    def cut(self, why: str) -> None:
+        self._error = why
+        self._queue.clear()
+        self._event.set()
+
+    async def get(self, timeout: float) -> bytes | None:
+        """All that waits, joined; None after ``timeout`` seconds of silence. Raises SubscriberCut."""
+        if not self._queue and self._error is None:
+            self._event.clear()
+            timer = asyncio.get_running_loop().call_later(timeout, self._event.set)
+            try:
+                await self._event.wait()
+            finally:
+                timer.cancel()
+        if self._error is not None:
+            raise SubscriberCut(self._error)
+        if not self._queue:
+            return None
+        data = b"".join(self._queue)
+        self._queue.clear()
+        self._size = 0
+        return data
+
+
+class Hub:
+    """Follows one stream while it has subscribers, and keeps what it has read when it has none."""
+
+    def __init__(self, log: Log, stream: str, *, lease: float, writer_lost: str) -> None:
+        self.view = SessionView()
+        self._log = log
+        self._stream = stream
+        self._lease = lease
+        self._writer_lost = writer_lost
+        self._subscribers: set[Subscription] = set()
+        self._waiting = 0
+        self._task: asyncio.Task[None] | None = None
+        self._caught_up: asyncio.Future[None] | None = None
+        self._heard = 0.0
+
+    @property
+    def idle(self) -> bool:
+        return not self._subscribers and not self._waiting
+
+    async def attach(self, cursor: int | None) -> Subscription:
+        """A subscription that begins at the cursor, once the log is read up to its tail. Raises LogUnavailable."""
+        self._waiting += 1
+        try:
+            if self._task is None or self._task.done():
+                self._caught_up = asyncio.get_running_loop().create_future()
+                self._task = asyncio.create_task(self._run(self._caught_up), name=f"follow {self._stream}")
+            assert self._caught_up is not None
+            await asyncio.shield(self._caught_up)
+            subscription = Subscription(self.view.opening(cursor))
+            self._subscribers.add(subscription)
+            return subscription
+        finally:
+            self._waiting -= 1
+            self._rest()
+
+    def detach(self, subscription: Subscription) -> None:
+        self._subscribers.discard(subscription)
+        self._rest()
+
+    async def close(self) -> None:
+        for subscription in self._subscribers:
+            subscription.cut("the server is shutting down")
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def _rest(self) -> None:
+        if self.idle and self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def _run(self, caught_up: asyncio.Future[None]) -> None:
+        reaper = asyncio.create_task(self._reap_when_silent(), name=f"reap {self._stream}")
+        try:
+            await self._follow(caught_up)
+        except LogError as error:
+            _fail(caught_up, error)
+            for subscription in self._subscribers:
+                subscription.cut(str(error))
+        except Exception as error:
+            logger.exception("following %s failed", self._stream)
+            _fail(caught_up, LogUnavailable(f"The chat cannot be followed: {error!r}"))
+            for subscription in self._subscribers:
+                subscription.cut("internal error")
+        finally:
+            reaper.cancel()
+            if not caught_up.done():
+                caught_up.cancel()
+
+    async def _follow(self, caught_up: asyncio.Future[None]) -> None:
+        loop = asyncio.get_running_loop()
+        failing_since: float | None = None
+        attempt = 0
+        while True:
+            try:
+                target = (await self._log.tail(self._stream)).seq_num
+                self._heard = loop.time()
+                if self.view.position >= target and not caught_up.done():
+                    caught_up.set_result(None)
+                async with aclosing(self._log.follow(self._stream, self.view.position)) as batches:  # type: ignore[type-var]
+                    async for records in batches:
+                        failing_since, attempt = None, 0
+                        self._heard = loop.time()
+                        frames = self.view.feed(records, emit=caught_up.done())
+                        if frames and self._subscribers:
+                            data = b"".join([frame.encode() for frame in frames])
+                            for subscription in self._subscribers:
+                                subscription.push(data)
+                        if not caught_up.done() and self.view.position >= target:
+                            caught_up.set_result(None)
+            except LogUnavailable as error:
+                now = loop.time()
+                failing_since = failing_since or now
+                if not caught_up.done() or now - failing_since > _GIVE_UP:
+                    raise
+                # While the log is out of reach, silence says nothing about the writer.
+                self._heard = float("inf")
+                logger.warning("following %s failed, trying again: %s", self._stream, error)
+                await asyncio.sleep(_BACKOFF[min(attempt, len(_BACKOFF) - 1)])
+                attempt += 1
+
+    async def _reap_when_silent(self) -> None:
+        """Close the running generation when no record has come for the lease, by this process's clock."""
+        loop = asyncio.get_running_loop()
+        while True:
+            silent = loop.time() - self._heard
+            if not self.view.running or silent < self._lease or self._heard == float("inf"):
+                await asyncio.sleep(min(1.0, max(0.05, self._lease - silent)) if silent > 0 else 1.0)
+                continue
+            view = self.view
+            try:
+                reaped = await reap(
+                    self._log,
+                    self._stream,
+                    token=view.token,
+                    parts=view.parts,
+                    position=view.position,
+                    message=self._writer_lost,
+                )
+            except LogError as error:
+                logger.warning("closing the abandoned generation of %s failed: %s", self._stream, error)
+                reaped = False
+            if reaped:
+                logger.warning("closed an abandoned generation of %s", self._stream)
+            self._heard = loop.time()
+
+
+class Hubs:
+    """The hubs of one process: those with subscribers, and the most recent ``keep`` of the others, kept warm."""
+
+    def __init__(self, log: Log, *, lease: float, writer_lost: str, keep: int = 256) -> None:
+        self._log = log
+        self._lease = lease
+        self._writer_lost = writer_lost
+        self._keep = keep
+        self._hubs: OrderedDict[str, Hub] = OrderedDict()
+
+    def get(self, stream: str) -> Hub:
+        hub = self._hubs.get(stream)
+        if hub is None:
+            hub = self._hubs[stream] = Hub(self._log, stream, lease=self._lease, writer_lost=self._writer_lost)
+        self._hubs.move_to_end(stream)
+        idle = [name for name, known in self._hubs.items() if known.idle and known is not hub]
+        for name in idle[: max(0, len(self._hubs) - self._keep)]:
+            del self._hubs[name]
+        return hub
+
+    async def close(self) -> None:
+        for hub in list(self._hubs.values()):
+            await hub.close()
+        self._hubs.clear()
+
+
+def _fail(future: asyncio.Future[None], error: LogError) -> None:
+    if not future.done():
+        future.set_exception(error)
+        future.exception()
+
+

@@ -1,0 +1,57 @@
+"""The body of a replay: frames as they come, keep-alives in silence, and an end that clients understand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Final
+
+from .frames import KEEP_ALIVE, OPENED
+from .hub import Hub, Subscription
+
+KEEP_ALIVE_SECONDS: Final = 15.0
+
+
+class BodyBroken(Exception):
+    """The body is broken off on purpose, in mid-run, so that clients reconnect instead of settling."""
+
+
+async def body(
+    hub: Hub,
+    attaching: asyncio.Task[Subscription],
+    *,
+    live: bool,
+    ends_at: float | None,
+    keep_alive: float = KEEP_ALIVE_SECONDS,
+) -> AsyncIterator[bytes]:
+    """The bytes of one replay.
+
+    ``ends_at`` is the loop time at which the response's lease ends: an idle one then ends after a keep-alive, one
+    in a running generation raises BodyBroken. Without ``live`` it ends after what the log holds now.
+    Raises SubscriberCut and LogUnavailable, which break the body off too.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        yield OPENED
+        subscription = await attaching
+        while True:
+            wait = keep_alive if live else 0.0
+            if ends_at is not None:
+                wait = max(0.0, min(wait, ends_at - loop.time()))
+            data = await subscription.get(wait)
+            if data is not None:
+                yield data
+            elif not live:
+                return
+            if ends_at is not None and loop.time() >= ends_at:
+                if hub.view.running:
+                    raise BodyBroken("the response's lease is over")
+                yield KEEP_ALIVE
+                return
+            if data is None:
+                yield KEEP_ALIVE
+    finally:
+        if attaching.done() and not attaching.cancelled() and attaching.exception() is None:
+            hub.detach(attaching.result())
+        else:
+            attaching.cancel()
