@@ -1,0 +1,68 @@
+"""The three functions behind one local server: `make dev`, or `python -m functions.local`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from aws_lambda_powertools import Logger
+from fastapi import FastAPI
+from fastapi.responses import PlainTextResponse
+
+from functions.replay.app import app as replay
+from functions.send.app import app as send
+from functions.stop.app import app as stop
+from resumable_chat.errors import ConfigurationError
+from resumable_chat.settings import Settings, source_from_environ
+
+_FUNCTIONS = (send, replay, stop)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async with AsyncExitStack() as stack:
+        for function in _FUNCTIONS:
+            await stack.enter_async_context(function.router.lifespan_context(function))
+        yield
+
+
+app = FastAPI(title="chat", lifespan=_lifespan, exception_handlers=dict(send.exception_handlers), openapi_url=None)
+for _function in _FUNCTIONS:
+    app.router.routes.extend(_function.router.routes)
+
+
+@app.get("/", response_class=PlainTextResponse)
+async def index() -> str:
+    return "The chat API is up: POST and DELETE /api/chat, GET /api/chat/replay?id=…\n"
+
+
+def main() -> None:
+    """Serve on PORT (8000) of HOST (127.0.0.1)."""
+    import uvicorn
+
+    logger = Logger(service="chat", level=os.environ.get("LOG_LEVEL", "INFO"))
+    logging.getLogger("resumable_chat").setLevel(logger.level)
+    logging.getLogger("resumable_chat").handlers = logger.handlers
+    try:
+        settings = Settings.from_environ()
+        source_from_environ()
+        port = int(os.environ.get("PORT", "8000"))
+    except ConfigurationError as error:
+        sys.exit(str(error))
+    except ValueError:
+        sys.exit(f"PORT is {os.environ['PORT']!r}; write a number.")
+    logger.info("serving", url=f"http://localhost:{port}", log=str(settings.sqlite_path.resolve()))
+    uvicorn.run(
+        app,
+        host=os.environ.get("HOST", "127.0.0.1"),
+        port=port,
+        log_level="warning",
+        timeout_graceful_shutdown=3,
+    )
+
+
+if __name__ == "__main__":
+    main()

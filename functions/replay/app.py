@@ -1,0 +1,20 @@
+"""GET /api/chat/replay: the chat so far, then everything live, as server-sent events."""
+
+from fastapi import FastAPI, Request, Response
+from mangum import Mangum
+
+from resumable_chat.http import read_replay
+from resumable_chat.service import buffered, service
+
+app = FastAPI(title="replay", lifespan=service.lifespan, exception_handlers=service.handlers, openapi_url=None)
+
+
+@app.get("/api/chat/replay")
+async def replay(request: Request) -> Response:
+    wanted = read_replay(request)
+    return await service.chat.replay(
+        service.stream(wanted.chat_id), from_seq_num=wanted.cursor, live=not buffered(request)
+    )
+
+
+handler = Mangum(app, lifespan="off")

@@ -1,0 +1,26 @@
+"""POST /api/chat: store the user's message, answer 202, run the model behind the response."""
+
+from fastapi import FastAPI, Request, Response
+from mangum import Mangum
+
+from resumable_chat.http import read_send
+from resumable_chat.service import service
+
+app = FastAPI(title="send", lifespan=service.lifespan, exception_handlers=service.handlers, openapi_url=None)
+
+
+@app.post("/api/chat")
+async def send(request: Request) -> Response:
+    wanted = await read_send(request)
+    return await service.chat.make_session_response(
+        service.stream(wanted.chat_id),
+        messages=wanted.messages,
+        source=service.source,  # your own model goes here: any function from messages to a stream of chunks
+        wait_until=service.wait_until(request),
+        run_id=wanted.run_id,
+        seen=wanted.seen,
+        data=wanted.data,
+    )
+
+
+handler = Mangum(app, lifespan="off")

@@ -1,0 +1,86 @@
+"""What the three functions share: the chat of this process, and how an app answers errors and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from .background import Background
+from .chat import ResumableChat, WaitUntil, create_resumable_chat, error_response
+from .errors import ChatError
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from .sources.port import Source
+
+_DRAIN_SECONDS = 5.0
+
+
+class Service:
+    """One process's chat, made from the environment when first used, and let go of when its last app shuts down."""
+
+    def __init__(self) -> None:
+        self.background = Background()
+        self._apps = 0
+
+    @cached_property
+    def settings(self) -> Settings:
+        return Settings.from_environ(os.environ)
+
+    @cached_property
+    def chat(self) -> ResumableChat:
+        return create_resumable_chat()
+
+    @cached_property
+    def source(self) -> Source:
+        from .settings import source_from_environ
+
+        return source_from_environ(os.environ)
+
+    def stream(self, chat_id: str) -> str:
+        """The stream that holds this chat."""
+        return self.settings.stream_prefix + chat_id
+
+    def wait_until(self, request: Request) -> WaitUntil | None:
+        """How work may go on behind the response; None where the platform freezes the process once it has it."""
+        return None if buffered(request) else self.background.wait_until
+
+    @asynccontextmanager
+    async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
+        self._apps += 1
+        # A wrong setting should end the server at its start, not its first request.
+        _ = self.chat, self.source
+        try:
+            yield
+        finally:
+            self._apps -= 1
+            if not self._apps:
+                await self.background.drain(_DRAIN_SECONDS)
+                await self.chat.close()
+                await asyncio.sleep(0)
+
+    async def on_error(self, request: Request, error: Exception) -> Response:
+        """FastAPI's handler for every error of this library."""
+        assert isinstance(error, ChatError)
+        return error_response(error)
+
+    @property
+    def handlers(self) -> dict[int | type[Exception], Callable[[Request, Exception], object]]:
+        return {ChatError: self.on_error}
+
+
+def buffered(request: Request) -> bool:
+    """Whether the response is collected whole before it leaves, as Mangum does on Lambda."""
+    return "aws.event" in request.scope
+
+
+service = Service()
