@@ -1,0 +1,48 @@
+"""Messages in a form in which two folds can be compared: no dates, made-up ids counted."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from resumable_chat.transcript import StreamProcessor
+
+BASE = 1_000_000
+"""Sequence numbers start here, so that no id of a test looks like a made-up one."""
+
+
+def fold(given: Any) -> Any:
+    """Run one input of tests/vectors through our fold: its messages, or ``{"error": True}``."""
+    case = given if isinstance(given, dict) else {"chunks": given}
+    processor = StreamProcessor([dict(message) for message in case.get("initialMessages", [])])
+    resets = set(case.get("perTurnReset", []))
+    try:
+        for index, chunk in enumerate(case["chunks"]):
+            if index in resets:
+                processor.reset()
+            if isinstance(chunk, str) and case.get("parsed"):
+                chunk = json.loads(chunk)
+            processor.process(chunk, seq=BASE + index, timestamp=0)
+        if case.get("finalize"):
+            processor.finalize()
+    except ValueError:
+        return {"error": True}
+    return canonical(json.loads(json.dumps(processor.messages)))
+
+
+def canonical(messages: list[dict[str, Any]], generated: str = "-1000") -> list[dict[str, Any]]:
+    """Without createdAt of messages, and with made-up ids as gen-1, gen-2 …"""
+    text = [{key: value for key, value in message.items() if key != "createdAt"} for message in messages]
+    names: dict[str, str] = {}
+
+    def rename(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: rename(found) for key, found in value.items()}
+        if isinstance(value, list):
+            return [rename(found) for found in value]
+        if isinstance(value, str) and value.startswith((f"msg{generated}", f"step{generated}")):
+            return names.setdefault(value, f"gen-{len(names) + 1}")
+        return value
+
+    result: list[dict[str, Any]] = rename(text)
+    return result
