@@ -440,8 +440,6 @@ class StreamProcessor:
             given = metadata["tanstack"].get("input", MISSING)
         if given is not MISSING and not call.arguments:
             call.arguments = stringify(given)
-        if metadata is not None:
-            call.metadata = metadata if call.metadata is None else call.metadata
         self._complete_call(owner, call)
         if given is not MISSING:
             self._put_call(owner, call, "input-complete", given, call.metadata)
