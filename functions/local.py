@@ -44,7 +44,7 @@ def main() -> None:
     import uvicorn
 
     logger = Logger(service="chat", level=os.environ.get("LOG_LEVEL", "INFO"))
-    logging.getLogger("resumable_chat").setLevel(logger.level)
+    logging.getLogger("resumable_chat").setLevel(logger.log_level)
     logging.getLogger("resumable_chat").handlers = logger.handlers
     try:
         settings = Settings.from_environ()

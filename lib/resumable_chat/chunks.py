@@ -81,9 +81,7 @@ def encode_split(chunk: Chunk) -> Iterator[bytes]:
         return
     delta = chunk.get("delta")
     if chunk["type"] not in DELTAS or not isinstance(delta, str) or len(delta) < 2:
-        raise ChunkTooLarge(
-            f"a {chunk['type']} chunk of {len(body):,} bytes is over the limit of {MAX_CHUNK_BYTES:,}"
-        )
+        raise ChunkTooLarge(f"a {chunk['type']} chunk of {len(body):,} bytes is over the limit of {MAX_CHUNK_BYTES:,}")
     middle = len(delta) // 2
     # Metadata merges into its message, so it needs to be said only once.
     rest = {key: value for key, value in chunk.items() if key != "metadata"}

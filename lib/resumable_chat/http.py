@@ -86,7 +86,8 @@ async def _json_object(request: Request) -> dict[str, Any]:
         received += part
         if len(received) > MAX_BODY_BYTES:
             raise BadRequest(
-                413, f"The request is over {MAX_BODY_BYTES:,} bytes. Upload large files elsewhere and send their URL."
+                413,
+                f"The request is over {MAX_BODY_BYTES:,} bytes. Upload large files elsewhere and send their URL.",
             )
     try:
         body = orjson.loads(received)

@@ -88,6 +88,5 @@ def trim_point(record: NewRecord | Record) -> int | None:
 def metered_bytes(records: Iterable[NewRecord]) -> int:
     """Size of a batch as S2 meters it: 8 bytes a record, 2 a header, plus names, values and body."""
     return sum(
-        8 + len(record.body) + sum(2 + len(name) + len(value) for name, value in record.headers)
-        for record in records
+        8 + len(record.body) + sum(2 + len(name) + len(value) for name, value in record.headers) for record in records
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -74,7 +74,9 @@ class Service:
         return error_response(error)
 
     @property
-    def handlers(self) -> dict[int | type[Exception], Callable[[Request, Exception], object]]:
+    def handlers(
+        self,
+    ) -> dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]]:
         return {ChatError: self.on_error}
 
 

@@ -86,10 +86,10 @@ def parse(token: str) -> Token:
         state = State.FAILED
     else:
         state = State.RUNNING
-    head, dot, key = token.partition(".")
+    _, dot, key = token.partition(".")
     if dot:
         return Token(state, key or None, False)
-    head, tilde, key = token.partition("~")
+    _, tilde, key = token.partition("~")
     if tilde and state is State.ENDED:
         return Token(state, key or None, bool(key))
     return Token(state, None, False)

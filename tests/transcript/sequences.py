@@ -61,9 +61,7 @@ def _turn(rng: random.Random, turn: int) -> list[Chunk]:
 
 def _text(rng: random.Random, answer: str, step: str) -> list[Chunk]:
     deltas = [rng.choice(_TEXTS) for _ in range(rng.randint(1, 4))]
-    chunks: list[Chunk] = [
-        {"type": "TEXT_MESSAGE_CONTENT", "messageId": answer, "delta": delta} for delta in deltas
-    ]
+    chunks: list[Chunk] = [{"type": "TEXT_MESSAGE_CONTENT", "messageId": answer, "delta": delta} for delta in deltas]
     if rng.random() < 0.2:
         chunks[0] = chunks[0] | {"metadata": rng.choice([{}, {"a": 1}, {"tanstack": {"x": 2, "content": "c"}}])}
     if rng.random() < 0.4:
@@ -84,7 +82,12 @@ def _thought(rng: random.Random, answer: str, step: str) -> list[Chunk]:
         chunks.append({"type": "STEP_FINISHED", "stepName": "s0", "signature": "sig"})
     if rng.random() < 0.2:
         chunks.append(
-            {"type": "REASONING_ENCRYPTED_VALUE", "subtype": "message", "entityId": f"th{step}", "encryptedValue": "e"}
+            {
+                "type": "REASONING_ENCRYPTED_VALUE",
+                "subtype": "message",
+                "entityId": f"th{step}",
+                "encryptedValue": "e",
+            }
         )
     return chunks
 
@@ -106,7 +109,11 @@ def _tool(rng: random.Random, answer: str, step: str) -> list[Chunk]:
         )
     if rng.random() < 0.3:
         chunks.append(
-            {"type": "CUSTOM", "name": "approval-requested", "value": {"toolCallId": call, "approval": {"id": "ap"}}}
+            {
+                "type": "CUSTOM",
+                "name": "approval-requested",
+                "value": {"toolCallId": call, "approval": {"id": "ap"}},
+            }
         )
     if rng.random() < 0.7:
         chunks.append(
@@ -145,7 +152,11 @@ def _any(rng: random.Random) -> Chunk:
     name = rng.choice(["a0", "a1", "u0", "x", "th0.0"])
     return rng.choice(
         [
-            {"type": "TEXT_MESSAGE_START", "messageId": name, "role": rng.choice(["user", "assistant", "tool"])},
+            {
+                "type": "TEXT_MESSAGE_START",
+                "messageId": name,
+                "role": rng.choice(["user", "assistant", "tool"]),
+            },
             {"type": "TEXT_MESSAGE_CONTENT", "messageId": name, "delta": rng.choice(_TEXTS)},
             {"type": "TEXT_MESSAGE_CONTENT", "delta": "no id"},
             {"type": "TEXT_MESSAGE_END", "messageId": name},
@@ -159,7 +170,11 @@ def _any(rng: random.Random) -> Chunk:
             {"type": "STEP_STARTED", "stepName": "s1"},
             {"type": "STEP_FINISHED", "stepName": "s1", "signature": "g", "stepId": "s1"},
             {"type": "REASONING_MESSAGE_CONTENT", "messageId": name, "delta": "hm"},
-            {"type": "CUSTOM", "name": "ui-resource", "value": {"toolCallId": "c0.0.0", "resource": {"uri": "u"}}},
+            {
+                "type": "CUSTOM",
+                "name": "ui-resource",
+                "value": {"toolCallId": "c0.0.0", "resource": {"uri": "u"}},
+            },
             {"type": "MESSAGES_SNAPSHOT", "messages": _rows(rng)},
             {"type": "STATE_DELTA", "delta": []},
             {"type": "NO_SUCH_TYPE"},

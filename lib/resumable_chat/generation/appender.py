@@ -19,7 +19,7 @@ from ..errors import (
     LogUnavailable,
     SeqNumMismatch,
 )
-from ..log.port import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, AppendSession, Appended, Log
+from ..log.port import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, Appended, AppendSession, Log
 from ..records import HEARTBEAT, NewRecord, fence, metered_bytes
 from ..transcript.merge import can_merge, merge_run
 
@@ -128,9 +128,7 @@ class Appender:
         after it shares its batch. Raises Lost, and what ``chunks.encode_split`` raises.
         """
         bodies = list(encode_split(chunk))
-        while not self.lost and (
-            len(self._pending) >= MAX_PENDING_CHUNKS or self._pending_bytes >= MAX_PENDING_BYTES
-        ):
+        while not self.lost and (len(self._pending) >= MAX_PENDING_CHUNKS or self._pending_bytes >= MAX_PENDING_BYTES):
             self._room.clear()
             await self._room.wait()
         self._check()
@@ -239,11 +237,7 @@ class Appender:
                         return self._take()
                 elif self._pending:
                     due = self._oldest + self._linger
-                    if (
-                        (not in_flight and not self._deferred)
-                        or len(self._pending) >= self._batch_size
-                        or now >= due
-                    ):
+                    if (not in_flight and not self._deferred) or len(self._pending) >= self._batch_size or now >= due:
                         return self._take()
                 else:
                     due = last + self._heartbeat
@@ -268,7 +262,7 @@ class Appender:
         room = MAX_BATCH_BYTES - 64
         size = 0
         while self._pending and len(records) < MAX_BATCH_RECORDS - 1:
-            run, length = self._next_run(room - size)
+            run = self._next_run(room - size)
             if not run:
                 break
             body = run[0].body if len(run) == 1 else encode(merge_run([item.chunk for item in run if item.chunk]))
@@ -284,7 +278,7 @@ class Appender:
         self._room.set()
         return records
 
-    def _next_run(self, room: int) -> tuple[list[_Pending], int]:
+    def _next_run(self, room: int) -> list[_Pending]:
         run: list[_Pending] = []
         size = 8
         for item in self._pending:
@@ -296,7 +290,7 @@ class Appender:
                 break
             size += len(item.body)
             run.append(item)
-        return run, size
+        return run
 
     async def _recover(self) -> None:
         """Land what a failed session left unacknowledged, each batch once, before the next session opens."""

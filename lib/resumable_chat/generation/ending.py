@@ -105,5 +105,3 @@ async def reap(
 
 def _ending(chunks: list[Chunk], token: str) -> list[NewRecord]:
     return [*(NewRecord(encode(chunk)) for chunk in chunks), fence(token)]
-
-

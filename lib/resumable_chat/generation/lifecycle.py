@@ -57,9 +57,9 @@ class Lifecycle:
         for key in ("parentMessageId", "messageId"):
             named = chunk.get(key)
             # A reasoning chunk's own messageId names the thought, not the answer.
-            if isinstance(named, str) and named and not (key == "messageId" and _is_reasoning(chunk)):
-                if chunk["type"] != "TOOL_CALL_RESULT":
-                    return text_start(named)
+            names_another = chunk["type"] == "TOOL_CALL_RESULT" or (key == "messageId" and _is_reasoning(chunk))
+            if isinstance(named, str) and named and not names_another:
+                return text_start(named)
         return text_start(self._message_id)
 
     def _matching(self, chunk: Chunk) -> Chunk:

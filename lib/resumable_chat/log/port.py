@@ -44,7 +44,11 @@ class AppendSession(Protocol):
     """Pipelined appends to one stream: batches land in the order in which they were submitted."""
 
     async def submit(
-        self, records: Sequence[NewRecord], *, fencing_token: str | None = None, match_seq_num: int | None = None
+        self,
+        records: Sequence[NewRecord],
+        *,
+        fencing_token: str | None = None,
+        match_seq_num: int | None = None,
     ) -> Awaitable[Appended]:
         """Hand over a batch; await the result for the acknowledgement.
 

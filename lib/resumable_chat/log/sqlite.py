@@ -148,9 +148,7 @@ class SqliteLog:
         finally:
             await session.drain()
 
-    async def read(
-        self, stream: str, start: int, *, end: int | None = None
-    ) -> AsyncIterator[Sequence[Record]]:
+    async def read(self, stream: str, start: int, *, end: int | None = None) -> AsyncIterator[Sequence[Record]]:
         tail = (await self.tail(stream)).seq_num
         end = tail if end is None else min(end, tail)
         while start < end:
@@ -285,9 +283,7 @@ class SqliteLog:
                 raise
             raise AppendOutcomeUnknown(f"The log file {self.path} failed while committing: {error}.") from error
 
-    def _insert(
-        self, connection: sqlite3.Connection, streams: dict[str, _Stream], append: _Append
-    ) -> Appended:
+    def _insert(self, connection: sqlite3.Connection, streams: dict[str, _Stream], append: _Append) -> Appended:
         state = streams.get(append.stream)
         known = state is not None
         if state is None:
@@ -383,11 +379,7 @@ class SqliteLog:
         return page
 
     def _tail(self, stream: str) -> Tail:
-        row = (
-            self._connection()
-            .execute("SELECT next_seq, timestamp FROM streams WHERE name = ?", (stream,))
-            .fetchone()
-        )
+        row = self._connection().execute("SELECT next_seq, timestamp FROM streams WHERE name = ?", (stream,)).fetchone()
         return Tail(*row) if row else Tail(0, 0)
 
     # --- Followers of other processes' appends --------------------------------------------------------------
@@ -533,7 +525,11 @@ class _PipelinedSession:
         self._open: set[asyncio.Future[Appended]] = set()
 
     async def submit(
-        self, records: Sequence[NewRecord], *, fencing_token: str | None = None, match_seq_num: int | None = None
+        self,
+        records: Sequence[NewRecord],
+        *,
+        fencing_token: str | None = None,
+        match_seq_num: int | None = None,
     ) -> Awaitable[Appended]:
         future = await self._log._submit(self._session, self._stream, records, fencing_token, match_seq_num)
         self._open.add(future)

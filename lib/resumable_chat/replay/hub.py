@@ -229,5 +229,3 @@ def _fail(future: asyncio.Future[None], error: LogError) -> None:
     if not future.done():
         future.set_exception(error)
         future.exception()
-
-

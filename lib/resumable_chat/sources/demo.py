@@ -14,7 +14,10 @@ _LONG = (
     "A chat is one durable log. Every chunk of an answer is a record in it, numbered once and for all. "
     "A reader that was away asks for what came after the last number it saw. "
 )
-_TABLE = "| part | what it does |\n| --- | --- |\n| send | stores and runs |\n| replay | reads and follows |\n| stop | ends |\n"
+_TABLE = (
+    "| part | what it does |\n| --- | --- |\n"
+    "| send | stores and runs |\n| replay | reads and follows |\n| stop | ends |\n"
+)
 _CODE = "```python\nasync for chunk in source(messages, context):\n    await log.append(chunk)\n```\n"
 
 
@@ -27,9 +30,7 @@ class DemoSource:
     def __init__(self, delay_s: float = 0.03) -> None:
         self._delay = delay_s
 
-    async def __call__(
-        self, messages: Sequence[Mapping[str, Any]], context: SourceContext
-    ) -> AsyncIterator[Chunk]:
+    async def __call__(self, messages: Sequence[Mapping[str, Any]], context: SourceContext) -> AsyncIterator[Chunk]:
         asked = _text(messages[-1]) if messages else ""
         answer = context.message_id
         call = f"call-{answer}"

@@ -36,7 +36,17 @@ class _Call:
 class _State:
     """What is known of one message while it streams."""
 
-    __slots__ = ("calls", "complete", "emitted", "role", "segment", "signatures", "step", "thinking", "tools_since")
+    __slots__ = (
+        "calls",
+        "complete",
+        "emitted",
+        "role",
+        "segment",
+        "signatures",
+        "step",
+        "thinking",
+        "tools_since",
+    )
 
     def __init__(self, role: str) -> None:
         self.role = role
@@ -125,7 +135,9 @@ class StreamProcessor:
         if handle is not None:
             self._seq = seq
             own = chunk.get("timestamp")
-            self._now = own if type(own) in (int, float) and 0 <= own < 8.64e15 else timestamp
+            self._now = (
+                own if isinstance(own, int | float) and type(own) is not bool and 0 <= own < 8.64e15 else timestamp
+            )
             self._made = 0
             handle(self, chunk)
 
@@ -326,7 +338,9 @@ class StreamProcessor:
                 self._structured_delta(message_id, delta)
             if chunk.get("messageId") == message_id:
                 self._start_run(
-                    "TEXT_MESSAGE_CONTENT", message_id, lambda added: self._structured_delta(message_id, added)
+                    "TEXT_MESSAGE_CONTENT",
+                    message_id,
+                    lambda added: self._structured_delta(message_id, added),
                 )
             return
         if state.tools_since and state.segment:
@@ -334,9 +348,7 @@ class StreamProcessor:
         state.tools_since = False
         self._add_text(message_id, state, delta)
         if chunk.get("messageId") == message_id:
-            self._start_run(
-                "TEXT_MESSAGE_CONTENT", message_id, lambda added: self._add_text(message_id, state, added)
-            )
+            self._start_run("TEXT_MESSAGE_CONTENT", message_id, lambda added: self._add_text(message_id, state, added))
 
     def _add_text(self, message_id: Any, state: _State, delta: str) -> None:
         state.segment += delta
@@ -352,9 +364,7 @@ class StreamProcessor:
 
     # --- Tools ----------------------------------------------------------------------------------------------
 
-    def _put_call(
-        self, message_id: Any, call: _Call, state: str, given: Any = MISSING, metadata: Any = None
-    ) -> None:
+    def _put_call(self, message_id: Any, call: _Call, state: str, given: Any = MISSING, metadata: Any = None) -> None:
         for message in self._named(message_id):
             at = _find(message, "tool-call", "id", call.id)
             before: Part = message["parts"][at] if at is not None else {}

@@ -125,7 +125,7 @@ def _assistant(row: Message) -> tuple[str, list[Part]]:
             "state": "input-complete",
         }
         try:
-            part["input"] = parse_json(arguments)
+            part["input"] = parse_json(arguments)  # type: ignore[arg-type]
         except (NotJson, TypeError):
             pass
         metadata = by_call.get(call.get("id")) if isinstance(by_call, dict) else None
@@ -212,7 +212,12 @@ def _add_resources(message: Message, resources: Any) -> None:
         resource = found.get("resource") if isinstance(found, dict) else None
         if not isinstance(resource, dict) or not all(
             isinstance(text, str)
-            for text in (found.get("toolCallId"), found.get("toolName"), resource.get("uri"), resource.get("mimeType"))
+            for text in (
+                found.get("toolCallId"),
+                found.get("toolName"),
+                resource.get("uri"),
+                resource.get("mimeType"),
+            )
         ):
             continue
         key = (found["toolCallId"], found["toolName"], resource["uri"])
@@ -303,9 +308,7 @@ def _enrich(messages: list[Message], previous: list[Message]) -> None:
     known: dict[Any, Part] = {}
     for message in previous:
         for part in message.get("parts", ()):
-            if part.get("type") == "tool-call" and (
-                "output" in part or part.get("state") in ("complete", "error")
-            ):
+            if part.get("type") == "tool-call" and ("output" in part or part.get("state") in ("complete", "error")):
                 known[part.get("id")] = part
     results = {
         part.get("toolCallId"): part
@@ -332,5 +335,3 @@ def _enrich(messages: list[Message], previous: list[Message]) -> None:
                     call["output"] = output
                 call["state"] = "error" if failed else "complete"
             message["parts"][index] = call
-
-

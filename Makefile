@@ -1,0 +1,64 @@
+# `make dev` serves the chat at http://localhost:8000; `make test` checks everything that runs without an account.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# The first Python that is new enough; name another one with `make PYTHON=python3.13 …`.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+PORT ?= 8000
+CHAT_LOG ?= sqlite:///chat.db
+export PORT CHAT_LOG
+
+.PHONY: help
+help: ## Say what can be made
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+.PHONY: dev
+dev: $(VENV)/.local ## Serve the chat on PORT (8000), stored in CHAT_LOG (sqlite:///chat.db)
+	exec $(BIN)/python -m functions.local
+
+.PHONY: test
+test: lint types unit ## Pass the linter, the type checker and the tests
+
+.PHONY: lint
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+.PHONY: types
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+.PHONY: unit
+unit: $(VENV)/.dev tests/node/node_modules/.installed
+	$(BIN)/pytest $(PYTEST)
+
+.PHONY: format
+format: $(VENV)/.dev ## Put the code into shape
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+.PHONY: clean
+clean: ## Remove what was installed and built, not the chats
+	rm -rf $(VENV) tests/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed; name it with PYTHON=/path/to/python3.'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.local: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/.local
+
+%/node_modules/.installed: %/package-lock.json
+	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20)' || { echo 'Node 20 or newer is needed.'; exit 1; }
+	cd $* && npm ci --silent
+	@touch $@
