@@ -73,7 +73,9 @@ def _user_part(part: Mapping[str, Any]) -> Row | None:
 def _assistant(message: Mapping[str, Any]) -> list[Row]:
     """An assistant's message as rows: text and calls up to the first result, the results, and so on."""
     rows: list[Row] = []
-    text, calls, results = "", [], []
+    text = ""
+    calls: list[Row] = []
+    results: list[Row] = []
 
     def flush() -> None:
         nonlocal text
@@ -98,8 +100,7 @@ def _assistant(message: Mapping[str, Any]) -> list[Row]:
             if "output" in part:
                 results.append(_result(part["id"], part["output"]))
         elif kind == "tool-result" and isinstance(part.get("toolCallId"), str):
-            if all(known["tool_call_id"] != part["toolCallId"] for known in results):
-                results.append(_result(part["toolCallId"], part.get("content", part.get("error"))))
+            results.append(_result(part["toolCallId"], part.get("content", part.get("error"))))
     tool_calls = message.get("toolCalls")
     for call in tool_calls if isinstance(tool_calls, list) else ():
         function = call.get("function") if isinstance(call, Mapping) else None

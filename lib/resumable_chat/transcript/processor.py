@@ -135,9 +135,7 @@ class StreamProcessor:
         if handle is not None:
             self._seq = seq
             own = chunk.get("timestamp")
-            self._now = (
-                own if isinstance(own, int | float) and type(own) is not bool and 0 <= own < 8.64e15 else timestamp
-            )
+            self._now = own if _is_moment(own) else timestamp
             self._made = 0
             handle(self, chunk)
 
@@ -547,7 +545,8 @@ class StreamProcessor:
                     self._complete_call(message_id, call)
 
     def _finalise(self) -> None:
-        last: Any = MISSING
+        last: Any = None
+        last_is_blank = False
         for message_id in list(self._active):
             state = self._states.get(message_id)
             if state is None:
@@ -559,12 +558,14 @@ class StreamProcessor:
             named = self._named(message_id)
             if named and named[0]["role"] == "assistant":
                 last = message_id
+                parts = named[0]["parts"]
+                # Judged before a broken structured output becomes a part of it.
+                last_is_blank = bool(parts) and all(map(_is_blank, parts))
         for message_id in list(self._structured):
             self._structured_error(message_id, "Stream ended without structured-output.complete")
         self._structured.clear()
         self._active.clear()
-        named = self._named(last) if last is not MISSING else []
-        if named and not self._had_error and named[0]["parts"] and all(map(_is_blank, named[0]["parts"])):
+        if last_is_blank and not self._had_error:
             self._messages = [message for message in self._messages if message.get("id") != last]
             del self._by_id[last]
 
@@ -781,6 +782,10 @@ def _either(chunk: Chunk, key: str) -> Any:
     metadata = chunk.get("metadata")
     tanstack = metadata.get("tanstack") if isinstance(metadata, dict) else None
     return tanstack.get(key) if isinstance(tanstack, dict) else None
+
+
+def _is_moment(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value < 8.64e15
 
 
 def _is_blank(part: Part) -> bool:
