@@ -135,7 +135,7 @@ class StreamProcessor:
         if handle is not None:
             self._seq = seq
             own = chunk.get("timestamp")
-            self._now = own if _is_moment(own) else timestamp
+            self._now = own if own is not None and _is_moment(own) else timestamp
             self._made = 0
             handle(self, chunk)
 
@@ -405,6 +405,13 @@ class StreamProcessor:
                 parts.append(message["parts"][at])
         return parts
 
+    def _first_holder(self, call_id: Any, *, role: str | None = None) -> Message | None:
+        """The first message in the list that holds this call."""
+        holders = [held for held in self._by_call.get(call_id, ()) if role is None or held["role"] == role]
+        if len(holders) < 2:
+            return holders[0] if holders else None
+        return next((message for message in self._messages if any(message is held for held in holders)), None)
+
     def _tool_start(self, chunk: Chunk) -> None:
         parent = chunk.get("parentMessageId")
         message_id, state = self._ensure_assistant(parent if parent is not None else self._active_assistant())
@@ -456,10 +463,10 @@ class StreamProcessor:
         call_id = chunk.get("toolCallId")
         owner = self._owners.get(call_id)
         if owner is None:
-            holders = self._by_call.get(call_id)
-            if not holders:
+            holder = self._first_holder(call_id)
+            if holder is None:
                 return
-            owner = holders[0].get("id")
+            owner = holder.get("id")
         content = chunk.get("content", MISSING)
         metadata = chunk.get("metadata")
         tanstack = metadata.get("tanstack") if isinstance(metadata, dict) else None
@@ -524,8 +531,8 @@ class StreamProcessor:
         if target is None:
             target = self._owners.get(call_id)
         if target is None:
-            holders = [held for held in self._by_call.get(call_id, ()) if held["role"] == "assistant"]
-            target = holders[0].get("id") if holders else None
+            holder = self._first_holder(call_id, role="assistant")
+            target = holder.get("id") if holder is not None else None
         self._ask_approval(target, call_id, interrupt.get("id", MISSING))
 
     def _ask_approval(self, message_id: Any, call_id: Any, approval_id: Any) -> None:
@@ -623,10 +630,10 @@ class StreamProcessor:
     def _reasoning(self, chunk: Chunk) -> None:
         message_id, state = self._ensure_assistant(self._active_assistant())
         self._take_pending_step(state)
-        if state.step is None:
-            state.step = chunk.get("messageId")
-            state.thinking.setdefault(state.step, "")
-        step = state.step
+        step = state.step if state.step is not None else chunk.get("messageId")
+        if step not in state.thinking:
+            state.thinking[step] = ""
+            state.step = step
         self._add_thought(message_id, state, step, _text(chunk.get("delta")))
         self._start_run(
             "REASONING_MESSAGE_CONTENT",
@@ -651,7 +658,6 @@ class StreamProcessor:
                 call.metadata = {**(call.metadata or {}), "thoughtSignature": value}
             return
         message_id, state = self._ensure_assistant(self._active_assistant())
-        self._take_pending_step(state)
         step = state.step if state.step is not None else entity
         state.signatures[step] = value
         state.thinking.setdefault(step, "")
@@ -736,10 +742,8 @@ class StreamProcessor:
                 raw = stringify(value["object"])
             if raw is not None:
                 part["raw"] = raw
-            if truthy(value.get("reasoning")):
+            if "reasoning" in value:
                 part["reasoning"] = value["reasoning"]
-            elif before and "reasoning" in before:
-                part["reasoning"] = before["reasoning"]
             return part
 
         self._change_structured(message_id, change)

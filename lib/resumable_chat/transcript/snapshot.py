@@ -308,7 +308,7 @@ def _enrich(messages: list[Message], previous: list[Message]) -> None:
     known: dict[Any, Part] = {}
     for message in previous:
         for part in message.get("parts", ()):
-            if part.get("type") == "tool-call" and ("output" in part or part.get("state") in ("complete", "error")):
+            if part.get("type") == "tool-call":
                 known[part.get("id")] = part
     results = {
         part.get("toolCallId"): part
@@ -322,7 +322,8 @@ def _enrich(messages: list[Message], previous: list[Message]) -> None:
                 continue
             call = dict(part)
             before = known.get(call.get("id"))
-            if before is not None and ("output" not in call or call.get("state") in _UNSETTLED):
+            settled = before is not None and ("output" in before or before.get("state") in ("complete", "error"))
+            if before is not None and settled and ("output" not in call or call.get("state") in _UNSETTLED):
                 call["state"] = before.get("state")
                 call |= {key: before[key] for key in ("output", "approval", "metadata") if key in before}
             result = results.get(call.get("id"))
