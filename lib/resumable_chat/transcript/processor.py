@@ -94,7 +94,7 @@ class StreamProcessor:
         """Set the list; what streams is not touched. Cheap when it only adds to the current list."""
         self._end_run()
         kept = len(self._messages)
-        if len(messages) < kept or messages[:kept] != self._messages:
+        if len(messages) < kept or any(new is not old for new, old in zip(messages, self._messages, strict=False)):
             kept = 0
             self._by_id.clear()
             self._by_call.clear()
