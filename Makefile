@@ -59,6 +59,6 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	@touch $@ $(VENV)/.local
 
 %/node_modules/.installed: %/package-lock.json
-	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20)' || { echo 'Node 20 or newer is needed.'; exit 1; }
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || { echo 'Node 20 or newer is needed.'; exit 1; }
 	cd $* && npm ci --silent
 	@touch $@
