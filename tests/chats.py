@@ -145,7 +145,7 @@ class Tab:
             async for part in iterator:
                 self.body += part
                 self._changed.set()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - what breaks a body off is looked at by the tests
             self.error = error
         finally:
             await iterator.aclose()

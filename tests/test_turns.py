@@ -64,10 +64,19 @@ def test_the_trailing_user_messages_are_stored() -> None:
         (Turn(user("new"), "u1", 99, None), 8, ["u1", "a1", "new"], False),
     ],
     ids=[
-        "appended", "hangs earlier", "hangs nowhere", "edited", "behind", "edited behind", "no cursor", "hangs on what is gone",
-        "pending known", "pending new", "impossible cursor",
+        "appended",
+        "hangs earlier",
+        "hangs nowhere",
+        "edited",
+        "behind",
+        "edited behind",
+        "no cursor",
+        "hangs on what is gone",
+        "pending known",
+        "pending new",
+        "impossible cursor",
     ],
-)  # fmt: skip
+)
 def test_a_turn_lands_where_it_hangs(turn: Turn, newest: int, expected: list[str], cut: bool) -> None:
     """What followed is cut if the sender had seen everything; a sender that was behind cuts nothing."""
     messages = [user("u1"), assistant("a1", "x")]

@@ -35,7 +35,10 @@ def run(kind: str, run_id: str | None = None) -> Chunk:
     ("given", "expected"),
     [
         ([], ["RUN_STARTED", "RUN_FINISHED"]),
-        ([text("a")], ["RUN_STARTED", "TEXT_MESSAGE_START", "TEXT_MESSAGE_CONTENT", "TEXT_MESSAGE_END", "RUN_FINISHED"]),
+        (
+            [text("a")],
+            ["RUN_STARTED", "TEXT_MESSAGE_START", "TEXT_MESSAGE_CONTENT", "TEXT_MESSAGE_END", "RUN_FINISHED"],
+        ),
         (
             [run("RUN_STARTED"), start(), text("a")],
             ["RUN_STARTED", "TEXT_MESSAGE_START", "TEXT_MESSAGE_CONTENT", "TEXT_MESSAGE_END", "RUN_FINISHED"],
@@ -45,15 +48,27 @@ def run(kind: str, run_id: str | None = None) -> Chunk:
             ["RUN_STARTED", "TEXT_MESSAGE_START", "REASONING_MESSAGE_CONTENT", "TEXT_MESSAGE_END", "RUN_FINISHED"],
         ),
         (
-            [run("RUN_STARTED", "a"), start(), run("RUN_FINISHED", "a"), run("RUN_STARTED", "b"), text("x"), run("RUN_FINISHED", "b")],
             [
-                "RUN_STARTED", "TEXT_MESSAGE_START", "RUN_FINISHED", "RUN_STARTED", "TEXT_MESSAGE_CONTENT", "RUN_FINISHED",
+                run("RUN_STARTED", "a"),
+                start(),
+                run("RUN_FINISHED", "a"),
+                run("RUN_STARTED", "b"),
+                text("x"),
+                run("RUN_FINISHED", "b"),
+            ],
+            [
+                "RUN_STARTED",
+                "TEXT_MESSAGE_START",
+                "RUN_FINISHED",
+                "RUN_STARTED",
+                "TEXT_MESSAGE_CONTENT",
+                "RUN_FINISHED",
                 "TEXT_MESSAGE_END",
             ],
         ),
     ],
     ids=["nothing", "text alone", "without an end", "reasoning first", "agent loop"],
-)  # fmt: skip
+)
 def test_a_source_that_ends_is_completed(given: list[Chunk], expected: list[str]) -> None:
     """RUN_STARTED and the assistant's start come first, and exactly one terminal is owed per run."""
     assert [chunk["type"] for chunk in stored(*given)] == expected

@@ -63,6 +63,10 @@ class OpenParts:
         """Whether a terminal chunk is still owed to readers."""
         return bool(self.runs) or not self.terminated
 
+    def last(self, terminal: Chunk) -> bool:
+        """Whether no run is open any more after this RUN_FINISHED or RUN_ERROR."""
+        return not self.runs.keys() - {_run_id(terminal)}
+
     def names(self, run_id: str) -> bool:
         """Whether the generation is, or contains, the run with this id."""
         return run_id == self.run_id or run_id in self.runs
@@ -70,19 +74,19 @@ class OpenParts:
     def finish(self, reason: str = "stop") -> list[Chunk]:
         """The chunks that end the generation well; none if its own terminal came last."""
         if not self.open:
-            return self._end_texts()
+            return self.end_texts()
         return [
             *self._begin(),
-            *self._end_texts(),
+            *self.end_texts(),
             *(run_finished(run or self.run_id, reason=reason) for run in self._owed()),
         ]
 
     def fail(self, message: str, *, code: str | None = None) -> list[Chunk]:
         """The chunks that end the generation with an error; none if its own terminal came last."""
         if not self.open:
-            return self._end_texts()
+            return self.end_texts()
         bubble = [] if self.answered else [text_start(self.message_id)]
-        texts = self._end_texts()
+        texts = self.end_texts()
         if bubble:
             texts.append(text_end(self.message_id))
         return [
@@ -98,7 +102,8 @@ class OpenParts:
     def _owed(self) -> list[str | None]:
         return list(self.runs) or [self.run_id]
 
-    def _end_texts(self) -> list[Chunk]:
+    def end_texts(self) -> list[Chunk]:
+        """The ends of the open text messages."""
         return [text_end(message_id) for message_id in self.texts]
 
 

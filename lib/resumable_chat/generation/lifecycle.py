@@ -13,6 +13,7 @@ class Lifecycle:
     * The assistant's TEXT_MESSAGE_START follows RUN_STARTED at once. A reasoning-first or tool-first answer would
       otherwise attach to the message of an earlier turn in tabs that only watch. The source's own, later START of
       that message is renamed to the id given out.
+    * Open text messages end before the terminal of the last open run.
     """
 
     def __init__(self, run_id: str, thread_id: str, message_id: str) -> None:
@@ -42,8 +43,15 @@ class Lifecycle:
                     out.append(self._start_for(chunk))
                     self._placeholder = True
             if kind in TERMINALS:
+                for stored in out:
+                    self.parts.feed(stored)
                 chunk = self._matching(chunk)
-            elif self._placeholder or self._renamed:
+                ends = self.parts.end_texts() if self.parts.last(chunk) else []
+                for stored in ends:
+                    self.parts.feed(stored)
+                self.parts.feed(chunk)
+                return [*out, *ends, chunk]
+            if self._placeholder or self._renamed:
                 chunk = self._rename(chunk)
         out.append(chunk)
         for stored in out:

@@ -256,9 +256,10 @@ class StreamProcessor:
         if isinstance(tanstack, dict) and ("content" in tanstack or "args" in tanstack):
             stripped = {key: value for key, value in tanstack.items() if key not in ("content", "args")}
             incoming = {**incoming, "tanstack": stripped}
-        for message in self._named(message_id):
-            existing = message.get("metadata")
-            existing = existing if isinstance(existing, dict) else {}
+        named = self._named(message_id)
+        existing = named[0].get("metadata") if named else None
+        existing = existing if isinstance(existing, dict) else {}
+        for message in named:
             merged = {**existing, **incoming}
             old, new = existing.get("tanstack"), incoming.get("tanstack")
             if isinstance(old, dict) and isinstance(new, dict):
