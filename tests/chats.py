@@ -159,10 +159,10 @@ class Tab:
     def types(self) -> list[str]:
         return [chunk["type"] for _, chunk in self.frames]
 
-    async def until(self, kind: str, seconds: float = 15.0) -> list[tuple[int, Chunk]]:
-        """Wait until a chunk of this type, or the end of the body (``"end"``), has come."""
+    async def until(self, kind: str, *, times: int = 1, seconds: float = 15.0) -> list[tuple[int, Chunk]]:
+        """Wait until so many chunks of this type, or the end of the body (``"end"``), have come."""
         async with asyncio.timeout(seconds):
-            while kind not in self.types and not (self._task is not None and self._task.done()):
+            while self.types.count(kind) < times and not (self._task is not None and self._task.done()):
                 self._changed.clear()
                 await self._changed.wait()
         assert kind == "end" or kind in self.types, (kind, self.types, self.error)

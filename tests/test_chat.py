@@ -424,9 +424,7 @@ async def test_a_watching_tab_gets_each_later_turn_with_a_snapshot(tmp_path: Pat
             assert [text for _, text in snapshot(frames)] == ["hi", "a", "more"]
             seen = frames[-1][0] + 1
             await send(chat, Words("c"), user("u1", "edited"), seen=seen)
-            async with asyncio.timeout(10):
-                while tab.types.count("RUN_FINISHED") < 2:
-                    await asyncio.sleep(0.02)
+            await tab.until("RUN_FINISHED", times=2)
             assert snapshot(tab.frames) == [("u1", "edited")]
         assert [text for _, text in snapshot(await replayed(ResumableChat(log), "s"))] == ["edited", "c"]
 

@@ -59,11 +59,11 @@ def run(kind: str, run_id: str | None = None) -> Chunk:
             [
                 "RUN_STARTED",
                 "TEXT_MESSAGE_START",
+                "TEXT_MESSAGE_END",
                 "RUN_FINISHED",
                 "RUN_STARTED",
                 "TEXT_MESSAGE_CONTENT",
                 "RUN_FINISHED",
-                "TEXT_MESSAGE_END",
             ],
         ),
     ],

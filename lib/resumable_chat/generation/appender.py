@@ -301,22 +301,21 @@ class Appender:
         while error is not None or self._unacknowledged:
             if self.lost:
                 return
-            try:
-                if isinstance(error, FencingTokenMismatch):
-                    self._refused(error)
-                    return
-                if isinstance(error, SeqNumMismatch):
-                    error = None
-                    await self._settle()
-                elif isinstance(error, LogUnavailable):
-                    if loop.time() > give_up_at:
-                        raise error
-                    logger.warning("append to %s failed, trying again: %s", self._stream, error)
-                    await asyncio.sleep(_BACKOFF[min(attempt, len(_BACKOFF) - 1)])
-                    attempt += 1
-                    error = None
-                elif error is not None:
+            if isinstance(error, FencingTokenMismatch):
+                self._refused(error)
+                return
+            if isinstance(error, LogUnavailable):
+                if loop.time() > give_up_at:
                     raise error
+                logger.warning("append to %s failed, trying again: %s", self._stream, error)
+                await asyncio.sleep(_BACKOFF[min(attempt, len(_BACKOFF) - 1)])
+                attempt += 1
+            elif error is not None and not isinstance(error, SeqNumMismatch):
+                raise error
+            try:
+                if isinstance(error, SeqNumMismatch):
+                    await self._settle()
+                error = None
                 while self._unacknowledged:
                     batch = self._unacknowledged[0]
                     self.appends += 1
