@@ -19,6 +19,7 @@ from .log.port import Log
 from .replay.frames import HEADERS, MEDIA_TYPE
 from .replay.hub import Hubs
 from .replay.response import body
+from .settings import DEFAULT_LEASE_MS, MIN_LEASE_MS, Settings, open_log
 from .sources.port import Source
 from .turns import normalise, tool_results, turns_of
 
@@ -27,7 +28,6 @@ logger = logging.getLogger(__name__)
 Mode = Literal["session"]
 WaitUntil = Callable[[Coroutine[Any, Any, None]], object]
 
-SESSION_LEASE_MS: Final = 15_000
 LAMBDA_RESPONSE_SECONDS: Final = 60.0
 _DEADLINE_MARGIN: Final = 2.0
 _FIRST_LOOK: Final = 0.05
@@ -62,7 +62,7 @@ class ResumableChat:
         log: Log,
         *,
         enable_stop: bool = True,
-        lease_duration_ms: int = SESSION_LEASE_MS,
+        lease_duration_ms: int = DEFAULT_LEASE_MS,
         on_error: Callable[[BaseException], str] = default_on_error,
         batch_size: int = 10,
         linger_duration_ms: int = 50,
@@ -205,7 +205,7 @@ def create_resumable_chat(
     log: Log | None = None,
     mode: Mode = "session",
     enable_stop: bool = True,
-    lease_duration_ms: int = SESSION_LEASE_MS,
+    lease_duration_ms: int | None = None,
     on_error: Callable[[BaseException], str] = default_on_error,
     batch_size: int = 10,
     linger_duration_ms: int = 50,
@@ -213,23 +213,25 @@ def create_resumable_chat(
 ) -> ResumableChat:
     """A chat server on ``log``, or on the log that the environment names (see docs/configuration.md).
 
+    ``lease_duration_ms`` None takes CHAT_LEASE_MS, else 15,000.
+
     Raises ConfigurationError.
     """
     if mode != "session":
         raise ConfigurationError(f"mode {mode!r} is not available; use 'session'.")
-    if batch_size < 1 or linger_duration_ms < 0 or lease_duration_ms < 3000:
+    if batch_size < 1 or linger_duration_ms < 0 or (lease_duration_ms or MIN_LEASE_MS) < MIN_LEASE_MS:
         raise ConfigurationError(
-            "batch_size must be at least 1, linger_duration_ms at least 0, lease_duration_ms at least 3000 "
+            f"batch_size must be at least 1, linger_duration_ms at least 0, lease_duration_ms at least {MIN_LEASE_MS} "
             "(a writer's heartbeat comes every second)."
         )
     if log is None:
-        from .settings import Settings, open_log
-
-        log = open_log(Settings.from_environ(environ))
+        settings = Settings.from_environ(environ)
+        log = open_log(settings)
+        lease_duration_ms = lease_duration_ms or settings.lease_ms
     return ResumableChat(
         log,
         enable_stop=enable_stop,
-        lease_duration_ms=lease_duration_ms,
+        lease_duration_ms=lease_duration_ms or DEFAULT_LEASE_MS,
         on_error=on_error,
         batch_size=batch_size,
         linger_duration_ms=linger_duration_ms,

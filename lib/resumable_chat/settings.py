@@ -15,17 +15,22 @@ if TYPE_CHECKING:
     from .sources.port import Source
 
 DEFAULT_LOG: Final = "sqlite:///chat.db"
+DEFAULT_LEASE_MS: Final = 15_000
+MIN_LEASE_MS: Final = 3_000
+"""Three heartbeats, so that one that is late does not cost a run its life."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The settings of one process, checked.
 
-    ``sqlite_path`` is the embedded log's file; ``stream_prefix`` is put before every chat id.
+    ``sqlite_path`` is the embedded log's file; ``stream_prefix`` is put before every chat id; ``lease_ms`` is the
+    silence, in ms, after which a run counts as abandoned.
     """
 
     sqlite_path: Path
     stream_prefix: str = ""
+    lease_ms: int = DEFAULT_LEASE_MS
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -42,7 +47,10 @@ class Settings:
             raise ConfigurationError(
                 f"CHAT_LOG is {url!r}; write sqlite:///chat.db (a path from here) or sqlite:////var/chat.db."
             )
-        return cls(sqlite_path=Path(path), stream_prefix=environ.get("CHAT_STREAM_PREFIX", ""))
+        lease = environ.get("CHAT_LEASE_MS", "") or str(DEFAULT_LEASE_MS)
+        if not lease.isdecimal() or int(lease) < MIN_LEASE_MS:
+            raise ConfigurationError(f"CHAT_LEASE_MS is {lease!r}; write a number of ms, at least {MIN_LEASE_MS}.")
+        return cls(Path(path), environ.get("CHAT_STREAM_PREFIX", ""), int(lease))
 
 
 def open_log(settings: Settings) -> Log:
