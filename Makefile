@@ -37,6 +37,11 @@ types: $(VENV)/.dev
 unit: $(VENV)/.dev tests/node/node_modules/.installed
 	$(BIN)/pytest $(PYTEST)
 
+.PHONY: bench
+bench: $(VENV)/.dev tests/node/node_modules/.installed ## Measure, and print tables
+	$(BIN)/python -m benchmarks.fold
+	$(BIN)/python -m benchmarks.latency
+
 .PHONY: format
 format: $(VENV)/.dev ## Put the code into shape
 	$(BIN)/ruff check --fix-only .

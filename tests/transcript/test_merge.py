@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import random
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given, settings
@@ -45,7 +46,7 @@ def test_merging_leaves_the_fold_unchanged(seed: int, adversarial: bool) -> None
     chunks, _ = conversation(random.Random(seed), adversarial=adversarial)
     merged = merge_deltas(chunks)
     assert folded(merged) == folded(chunks)
-    assert not any(can_merge(first, second) for first, second in zip(merged, merged[1:], strict=False))
+    assert not any(can_merge(first, second) for first, second in pairwise(merged))
 
 
 @settings(max_examples=100, deadline=None)
