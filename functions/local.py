@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 from aws_lambda_powertools import Logger
 from fastapi import FastAPI
@@ -54,7 +55,8 @@ def main() -> None:
         sys.exit(str(error))
     except ValueError:
         sys.exit(f"PORT is {os.environ['PORT']!r}; write a number.")
-    logger.info("serving", url=f"http://localhost:{port}", log=str(settings.sqlite_path.resolve()))
+    where = settings.log.resolve() if isinstance(settings.log, Path) else f"S2 basin {settings.log.basin}"
+    logger.info("serving", url=f"http://localhost:{port}", log=str(where))
     uvicorn.run(
         app,
         host=os.environ.get("HOST", "127.0.0.1"),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,19 @@ from resumable_chat.chunks import decode
 from resumable_chat.log.port import Log
 from resumable_chat.records import Kind, Record, fence_token, kind
 
+from .log.engines import ENGINES
+
 Chunk = dict[str, Any]
 LEASE_MS = 3000
 
 
-@asynccontextmanager
-async def fresh_log(folder: Path) -> AsyncIterator[SqliteLog]:
-    log = SqliteLog(folder / "log.db")
-    try:
-        yield log
-    finally:
-        await log.close()
+ENGINE = os.environ.get("CHAT_TEST_ENGINE", "sqlite")
+"""The engine that the protocol's tests run on."""
+
+
+def fresh_log(folder: Path) -> AbstractAsyncContextManager[Log]:
+    """An empty log."""
+    return ENGINES[ENGINE](folder)
 
 
 @asynccontextmanager

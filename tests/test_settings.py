@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from resumable_chat import ConfigurationError
-from resumable_chat.settings import Settings, source_from_environ
+from resumable_chat.settings import S2Settings, Settings, open_log, source_from_environ
 from resumable_chat.sources.demo import demo_source
 from resumable_chat.sources.openai import OpenAISource
 
@@ -22,7 +22,7 @@ def test_what_is_set_is_taken() -> None:
     """A relative and an absolute path, the prefix and the lease."""
     environ = {"CHAT_LOG": "sqlite:////var/chat.db", "CHAT_STREAM_PREFIX": "prod-", "CHAT_LEASE_MS": "5000"}
     assert Settings.from_environ(environ) == Settings(Path("/var/chat.db"), "prod-", 5000)
-    assert Settings.from_environ({"CHAT_LOG": "sqlite:///x.db"}).sqlite_path == Path("x.db")
+    assert Settings.from_environ({"CHAT_LOG": "sqlite:///x.db"}).log == Path("x.db")
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,11 @@ def test_what_is_set_is_taken() -> None:
         ({"CHAT_LOG": "sqlite://"}, "CHAT_LOG"),
         ({"CHAT_LEASE_MS": "soon"}, "CHAT_LEASE_MS"),
         ({"CHAT_LEASE_MS": "10"}, "CHAT_LEASE_MS"),
-        ({"AWS_LAMBDA_FUNCTION_NAME": "f"}, "CHAT_LOG"),
+        ({"AWS_LAMBDA_FUNCTION_NAME": "f"}, "S2_BASIN"),
+        ({"S2_BASIN": "my-basin"}, "S2_ACCESS_TOKEN"),
+        ({"S2_ACCESS_TOKEN": "t"}, "S2_BASIN"),
+        ({"S2_ACCESS_TOKEN": "t", "S2_BASIN": "b", "S2_BASIN_ENDPOINT": "http://x"}, "S2_ACCOUNT_ENDPOINT"),
+        ({"S2_ACCESS_TOKEN": "t", "S2_BASIN": "b", "CHAT_LOG": "sqlite:///x.db"}, "CHAT_LOG"),
     ],
 )
 def test_a_mistake_names_its_variable(environ: dict[str, str], names: str) -> None:
@@ -47,6 +51,23 @@ def test_the_source_is_the_named_one_else_openai_else_the_demo() -> None:
     assert isinstance(source_from_environ({"OPENAI_API_KEY": "k", "OPENAI_MODEL": "m"}), OpenAISource)
     named: Any = source_from_environ({"CHAT_SOURCE": f"{__name__}:my_source", "OPENAI_API_KEY": "k"})
     assert named is my_source
+
+
+def test_s2_is_the_log_when_it_is_set() -> None:
+    """Token and basin suffice; neither the token nor the key shows in a log line."""
+    environ = {"S2_ACCESS_TOKEN": "secret", "S2_BASIN": "my-basin", "S2_ENCRYPTION_KEY": "c2VjcmV0"}
+    settings = Settings.from_environ({**environ, "AWS_LAMBDA_FUNCTION_NAME": "f"})
+    assert settings.log == S2Settings("secret", "my-basin", None, "c2VjcmV0")
+    assert "secret" not in repr(settings) and "c2Vj" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"basin": "NOT a basin"}, {"encryption_key": "not base64!"}, {"endpoints": ("http://a", "https://b")}]
+)
+def test_s2_settings_that_cannot_be_right_are_refused(fields: dict[str, Any]) -> None:
+    """A malformed name or key is an error at the start, not at the first request."""
+    with pytest.raises(ConfigurationError, match="S2 settings"):
+        open_log(Settings(S2Settings(**{"access_token": "t", "basin": "my-basin", **fields})))
 
 
 @pytest.mark.parametrize("named", ["nothing", "no.such.module:x", "json:no_such_name"])

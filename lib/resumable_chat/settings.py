@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,48 +16,93 @@ if TYPE_CHECKING:
 
 DEFAULT_LOG: Final = "sqlite:///chat.db"
 DEFAULT_LEASE_MS: Final = 15_000
+_S2_VARIABLES: Final = (
+    "S2_ACCESS_TOKEN",
+    "S2_BASIN",
+    "S2_ACCOUNT_ENDPOINT",
+    "S2_BASIN_ENDPOINT",
+    "S2_ENCRYPTION_KEY",
+)
 MIN_LEASE_MS: Final = 3_000
 """Three heartbeats, so that one that is late does not cost a run its life."""
+
+
+@dataclass(frozen=True, slots=True)
+class S2Settings:
+    """One S2 basin. ``endpoints`` are the account's and the basin's (None: the S2 cloud)."""
+
+    access_token: str = field(repr=False)
+    basin: str
+    endpoints: tuple[str, str] | None = None
+    encryption_key: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The settings of one process, checked.
 
-    ``sqlite_path`` is the embedded log's file; ``stream_prefix`` is put before every chat id; ``lease_ms`` is the
-    silence, in ms, after which a run counts as abandoned.
+    ``log`` is the embedded log's file, or an S2 basin; ``stream_prefix`` is put before every chat id; ``lease_ms`` is
+    the silence, in ms, after which a run counts as abandoned.
     """
 
-    sqlite_path: Path
+    log: Path | S2Settings
     stream_prefix: str = ""
     lease_ms: int = DEFAULT_LEASE_MS
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """Read the environment. Raises ConfigurationError naming the variable to set."""
-        on_lambda = "AWS_LAMBDA_FUNCTION_NAME" in environ
-        url = environ.get("CHAT_LOG", "")
-        if not url and on_lambda:
-            raise ConfigurationError(
-                "No log is configured. On Lambda, files do not outlive the function: set CHAT_LOG."
-            )
-        url = url or DEFAULT_LOG
-        scheme, separator, path = url.partition(":///")
-        if scheme != "sqlite" or not separator or not path:
-            raise ConfigurationError(
-                f"CHAT_LOG is {url!r}; write sqlite:///chat.db (a path from here) or sqlite:////var/chat.db."
-            )
         lease = environ.get("CHAT_LEASE_MS", "") or str(DEFAULT_LEASE_MS)
         if not lease.isdecimal() or int(lease) < MIN_LEASE_MS:
             raise ConfigurationError(f"CHAT_LEASE_MS is {lease!r}; write a number of ms, at least {MIN_LEASE_MS}.")
-        return cls(Path(path), environ.get("CHAT_STREAM_PREFIX", ""), int(lease))
+        return cls(_log(environ), environ.get("CHAT_STREAM_PREFIX", ""), int(lease))
+
+
+def _log(environ: Mapping[str, str]) -> Path | S2Settings:
+    url = environ.get("CHAT_LOG", "")
+    given = {name: environ[name] for name in _S2_VARIABLES if environ.get(name)}
+    if given and url:
+        raise ConfigurationError(f"Both CHAT_LOG and {min(given)} are set; unset one: a chat has one log.")
+    if given:
+        return _s2(given)
+    if not url and "AWS_LAMBDA_FUNCTION_NAME" in environ:
+        raise ConfigurationError(
+            "No log is configured. Set S2_ACCESS_TOKEN and S2_BASIN: on Lambda, files do not outlive the function."
+        )
+    scheme, separator, path = (url or DEFAULT_LOG).partition(":///")
+    if scheme != "sqlite" or not separator or not path:
+        raise ConfigurationError(
+            f"CHAT_LOG is {url!r}; write sqlite:///chat.db (a path from here) or sqlite:////var/chat.db."
+        )
+    return Path(path)
+
+
+def _s2(given: Mapping[str, str]) -> S2Settings:
+    for name in ("S2_ACCESS_TOKEN", "S2_BASIN"):
+        if name not in given:
+            raise ConfigurationError(f"{name} is not set, but {min(given)} is. S2 needs S2_ACCESS_TOKEN and S2_BASIN.")
+    account, basin = given.get("S2_ACCOUNT_ENDPOINT"), given.get("S2_BASIN_ENDPOINT")
+    if (account is None) != (basin is None):
+        missing = "S2_ACCOUNT_ENDPOINT" if account is None else "S2_BASIN_ENDPOINT"
+        raise ConfigurationError(f"{missing} is not set. Set both endpoints, or neither for the S2 cloud.")
+    return S2Settings(
+        access_token=given["S2_ACCESS_TOKEN"],
+        basin=given["S2_BASIN"],
+        endpoints=(account, basin) if account and basin else None,
+        encryption_key=given.get("S2_ENCRYPTION_KEY"),
+    )
 
 
 def open_log(settings: Settings) -> Log:
-    """The log these settings name."""
-    from .log.sqlite import SqliteLog
+    """The log these settings name. Raises ConfigurationError."""
+    if isinstance(settings.log, Path):
+        from .log.sqlite import SqliteLog
 
-    return SqliteLog(settings.sqlite_path)
+        return SqliteLog(settings.log)
+    from .log.s2 import S2Log
+
+    s2 = settings.log
+    return S2Log(access_token=s2.access_token, basin=s2.basin, endpoints=s2.endpoints, encryption_key=s2.encryption_key)
 
 
 def source_from_environ(environ: Mapping[str, str] = os.environ) -> Source:

@@ -37,7 +37,7 @@ def bodies(records: Sequence[Record]) -> list[bytes]:
 async def test_a_batch_is_numbered_without_gaps_and_read_back(engine: Engine, tmp_path: Path) -> None:
     """Sequence numbers start at 0, go on over batches, and records come back as they went in."""
     async with engine(tmp_path) as log:
-        header = NewRecord(b"\x00\xff", ((b"kind", b"\x01"), (b"", b"x")))
+        header = NewRecord(b"\x00\xff", ((b"kind", b"\x01"), (b"more", b"")))
         first = await log.append("s", [*data(b"a", b""), header])
         second = await log.append("s", data(b"b"))
         assert (first.start, first.end, second.start, second.end) == (0, 3, 3, 4)

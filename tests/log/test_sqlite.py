@@ -81,6 +81,15 @@ async def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
         await log.close()
 
 
+async def test_many_may_make_the_file_at_once(tmp_path: Path) -> None:
+    """Ten logs that open a file that is not there yet all find it usable."""
+    for round_ in range(10):
+        logs = [SqliteLog(tmp_path / f"{round_}.db") for _ in range(10)]
+        await asyncio.gather(*(log.append("s", [NewRecord(b"a")]) for log in logs), *(log.tail("s") for log in logs))
+        assert (await logs[0].tail("s")).seq_num == 10
+        await asyncio.gather(*(log.close() for log in logs))
+
+
 async def test_two_processes_append_to_one_stream(tmp_path: Path) -> None:
     """Numbers stay without gaps when two processes write at once."""
     path = tmp_path / "log.db"

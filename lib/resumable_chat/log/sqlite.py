@@ -26,11 +26,11 @@ from ..errors import (
     FencingTokenMismatch,
     LogError,
     LogUnavailable,
-    RecordTooLarge,
     SeqNumMismatch,
 )
-from ..records import Header, NewRecord, Record, fence_token, metered_bytes, trim_point
-from .port import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, MAX_TOKEN_BYTES, Appended, AppendSession, Tail
+from ..records import Header, NewRecord, Record, fence_token, trim_point
+from .limits import check_limits
+from .port import Appended, AppendSession, Tail
 
 _APPLICATION_ID: Final = 0x72636874  # "rcht"
 _SCHEMA_VERSION: Final = 1
@@ -192,7 +192,7 @@ class SqliteLog:
         match_seq_num: int | None,
     ) -> asyncio.Future[Appended]:
         self._check_open()
-        _check_limits(records)
+        check_limits(records)
         loop = asyncio.get_running_loop()
         slots = self._slots.get(loop)
         if slots is None:
@@ -422,6 +422,17 @@ class SqliteLog:
     # --- The file -------------------------------------------------------------------------------------------
 
     def _connect(self) -> sqlite3.Connection:
+        """A connection to the prepared file. SQLite refuses two that make a new file at once without any wait."""
+        give_up = time.monotonic() + self._busy_timeout
+        while True:
+            try:
+                return self._open()
+            except LogUnavailable as error:
+                if "locked" not in str(error.__cause__) or time.monotonic() > give_up:
+                    raise
+                time.sleep(_POLL_SECONDS)
+
+    def _open(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -439,7 +450,12 @@ class SqliteLog:
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         # First without a lock: only a new file needs one.
-        if not self._recognise(connection):
+        connection.execute("BEGIN")  # One view of the file, which another process may be making right now.
+        try:
+            known = self._recognise(connection)
+        finally:
+            connection.execute("COMMIT")
+        if not known:
             connection.execute("PRAGMA journal_mode = WAL").fetchone()
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -539,19 +555,6 @@ class _PipelinedSession:
     async def drain(self) -> None:
         while self._open:
             await asyncio.wait(set(self._open))
-
-
-def _check_limits(records: Sequence[NewRecord]) -> None:
-    if not records:
-        raise ValueError("an append needs at least one record")
-    if len(records) > MAX_BATCH_RECORDS:
-        raise RecordTooLarge(f"{len(records):,} records in one append; {MAX_BATCH_RECORDS:,} fit")
-    size = metered_bytes(records)
-    if size > MAX_BATCH_BYTES:
-        raise RecordTooLarge(f"{size:,} bytes in one append; {MAX_BATCH_BYTES:,} fit")
-    for record in records:
-        if record.headers and fence_token(record) is not None and len(record.body) > MAX_TOKEN_BYTES:
-            raise RecordTooLarge(f"a fencing token of {len(record.body)} bytes; {MAX_TOKEN_BYTES} fit")
 
 
 def _resolve(appends: list[_Append]) -> None:

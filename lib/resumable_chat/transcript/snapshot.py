@@ -21,10 +21,11 @@ def read_snapshot(rows: list[Any], previous: list[Message], new_id: Callable[[],
     messages = [_normalise(row, new_id) for row in rows]
     messages = _anchor_results(_fold_reasoning(messages), previous)
     _enrich(messages, previous)
-    known = {message.get("id"): message["metadata"] for message in previous if "metadata" in message}
+    known = {message.get("id"): message for message in previous}
     for message in messages:
-        if "metadata" not in message and message["id"] in known:
-            message["metadata"] = known[message["id"]]
+        before = known.get(message["id"], {})
+        if "metadata" not in message and "metadata" in before:
+            message["metadata"] = before["metadata"]
     return messages
 
 

@@ -1,0 +1,287 @@
+"""The log port on S2 (https://s2.dev), through its official SDK: the log in production, and S2 Lite locally.
+
+The basin must create streams on append and on read. Appends are never repeated by the SDK when they may have landed:
+the caller settles those under the same sequence number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import timedelta
+from typing import Any, Final
+
+import s2_sdk
+from s2_sdk import S2, AppendInput, AppendRetryPolicy, Endpoints, ReadLimit, Retry, S2Stream, SeqNum, Timeout
+
+from ..errors import (
+    AppendOutcomeUnknown,
+    ConfigurationError,
+    FencingTokenMismatch,
+    LogError,
+    LogUnavailable,
+    SeqNumMismatch,
+)
+from ..records import NewRecord, Record
+from .limits import check_limits
+from .port import Appended, AppendSession, Tail
+
+logger = logging.getLogger(__name__)
+
+_IDLE_SECONDS: Final = 20.0
+"""A client that rested longer is replaced: a frozen function's connections are dead without knowing it."""
+
+_DEADLINE_FACTOR: Final = 4
+"""A call with all its retries ends within this many request time-outs."""
+
+
+class S2Log:
+    """The log in one S2 basin.
+
+    ``endpoints`` is the pair of account and basin endpoint (None: the S2 cloud), ``encryption_key`` a base64 key that
+    every stream is encrypted with, ``timeout`` the seconds that one request may take. Raises ConfigurationError.
+    """
+
+    def __init__(
+        self,
+        *,
+        access_token: str,
+        basin: str,
+        endpoints: tuple[str, str] | None = None,
+        encryption_key: str | None = None,
+        timeout: float = 5.0,
+    ) -> None:
+        self._token = access_token
+        self._basin = basin
+        self._encryption_key = encryption_key
+        self._timeout = timeout
+        self._client: S2 | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._used = 0.0
+        self._sessions = 0
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._closed = False
+        try:
+            self._endpoints = Endpoints(*endpoints) if endpoints else Endpoints.default()
+            S2(access_token, endpoints=self._endpoints).basin(basin).stream("check", encryption_key=encryption_key)
+        except s2_sdk.S2Error as error:
+            raise ConfigurationError(f"The S2 settings cannot be used: {error}.") from error
+
+    async def append(
+        self,
+        stream: str,
+        records: Sequence[NewRecord],
+        *,
+        fencing_token: str | None = None,
+        match_seq_num: int | None = None,
+    ) -> Appended:
+        check_limits(records)
+        with self._translated(appending=True):
+            async with asyncio.timeout(self._timeout * _DEADLINE_FACTOR):
+                ack = await self._stream(stream).append(_input(records, fencing_token, match_seq_num))
+        return _appended(ack)
+
+    @asynccontextmanager
+    async def append_session(self, stream: str) -> AsyncIterator[AppendSession]:
+        with self._translated(appending=True):
+            session = _S2Session(self, self._stream(stream).append_session())
+        self._sessions += 1
+        try:
+            yield session
+        finally:
+            self._sessions -= 1
+            self._used = time.time()
+            await session.close()
+
+    async def read(self, stream: str, start: int, *, end: int | None = None) -> AsyncIterator[Sequence[Record]]:
+        if end is not None and end <= start:
+            return
+        limit = None if end is None else ReadLimit(count=end - start)
+        async for records in self._read(stream, start, limit=limit, wait=0):
+            if end is None or records[-1].seq_num < end:
+                yield records
+                continue
+            if within := [record for record in records if record.seq_num < end]:
+                yield within
+            return
+
+    async def follow(self, stream: str, start: int) -> AsyncIterator[Sequence[Record]]:
+        async for records in self._read(stream, start, limit=None, wait=None):
+            yield records
+
+    async def tail(self, stream: str) -> Tail:
+        with self._translated():
+            async with asyncio.timeout(self._timeout * _DEADLINE_FACTOR):
+                position = await self._stream(stream).check_tail()
+        return Tail(position.seq_num, position.timestamp)
+
+    async def close(self) -> None:
+        self._closed = True
+        client, self._client = self._client, None
+        if client is not None and self._loop is asyncio.get_running_loop():
+            await _close(client)
+        if self._retiring:
+            await asyncio.wait(self._retiring)
+
+    async def _read(
+        self, stream: str, start: int, *, limit: ReadLimit | None, wait: int | None
+    ) -> AsyncIterator[list[Record]]:
+        with self._translated():
+            session = self._stream(stream).read_session(start=SeqNum(start), limit=limit, clamp_to_tail=True, wait=wait)
+        self._sessions += 1
+        try:
+            while True:
+                with self._translated():
+                    try:
+                        batch = await anext(session)
+                    except StopAsyncIteration:
+                        return
+                records = [
+                    Record(item.seq_num, item.timestamp, item.body, tuple(item.headers) if item.headers else ())
+                    for item in batch.records
+                    if item.seq_num >= start
+                ]
+                if records:
+                    yield records
+        finally:
+            self._sessions -= 1
+            self._used = time.time()
+            with suppress(s2_sdk.S2Error):
+                await session.close()
+
+    def _stream(self, name: str) -> S2Stream:
+        """The stream on a client of this event loop whose connections can be trusted."""
+        if self._closed:
+            raise LogUnavailable("The log was closed.")
+        loop = asyncio.get_running_loop()
+        now = time.time()
+        if self._client is not None and self._loop is loop and not self._sessions and now - self._used > _IDLE_SECONDS:
+            task = loop.create_task(_close(self._client))
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)
+            self._client = None
+        if self._client is None or self._loop is not loop:
+            self._client = S2(
+                self._token,
+                endpoints=self._endpoints,
+                timeout=Timeout(
+                    request=timedelta(seconds=self._timeout), connection=timedelta(seconds=min(3.0, self._timeout))
+                ),
+                retry=Retry(
+                    max_attempts=3,
+                    min_base_delay=timedelta(milliseconds=50),
+                    append_retry_policy=AppendRetryPolicy.NO_SIDE_EFFECTS,
+                ),
+            )
+            self._loop = loop
+            self._sessions = 0
+        self._used = now
+        found: S2Stream = self._client.basin(self._basin).stream(name, encryption_key=self._encryption_key)
+        return found
+
+    @contextmanager
+    def _translated(self, *, appending: bool = False) -> Generator[None]:
+        try:
+            yield
+        except s2_sdk.S2Error as error:
+            raise self._translate(error, appending) from error
+        except TimeoutError as error:
+            unknown = AppendOutcomeUnknown if appending else LogUnavailable
+            raise unknown(f"S2 did not answer within {self._timeout * _DEADLINE_FACTOR:g} s.") from error
+
+    def _translate(self, error: s2_sdk.S2Error, appending: bool) -> LogError:
+        """The port's error for an error of the SDK; what an operator can set is named."""
+        if isinstance(error, s2_sdk.FencingTokenMismatchError):
+            return FencingTokenMismatch(error.expected_fencing_token)
+        if isinstance(error, s2_sdk.SeqNumMismatchError):
+            return SeqNumMismatch(error.expected_seq_num)
+        if isinstance(error, s2_sdk.S2ServerError):
+            return self._refusal(error, appending)
+        if appending and not _never_connected(error):
+            return AppendOutcomeUnknown(f"The connection to S2 failed during an append: {error}.")
+        return LogUnavailable(
+            f"S2 cannot be reached at {self._endpoints._basin_url(self._basin)}: {error}. "
+            "Check the network, S2_ACCOUNT_ENDPOINT and S2_BASIN_ENDPOINT."
+        )
+
+    def _refusal(self, error: s2_sdk.S2ServerError, appending: bool) -> LogError:
+        status, said = error.status_code, f"{error.status_code} {error.code}: {error.message}"
+        if status in (401, 403):
+            return LogUnavailable(
+                f"S2 refused the access token ({said}). Set S2_ACCESS_TOKEN to one that may read and append "
+                f"in the basin {self._basin!r}."
+            )
+        if status == 404 and "stream" in error.code:
+            return LogUnavailable(
+                f"The stream does not exist ({said}). Set create_stream_on_append and create_stream_on_read of the "
+                f"basin {self._basin!r}."
+            )
+        if status == 404:
+            return LogUnavailable(
+                f"S2 does not know the basin {self._basin!r} ({said}). Set S2_BASIN to one that exists, "
+                "and check S2_BASIN_ENDPOINT."
+            )
+        if status == 429:
+            return LogUnavailable(f"S2 asks for patience ({said}). Send less at once, or raise the account's limits.")
+        if status in (408, 409) or status >= 500:
+            text = f"S2 failed ({said}). Try again."
+            return AppendOutcomeUnknown(text) if appending else LogUnavailable(text)
+        return LogError(f"S2 refused the request ({said}).")
+
+
+class _S2Session:
+    """One append session of the SDK."""
+
+    def __init__(self, log: S2Log, session: s2_sdk.AppendSession) -> None:
+        self._log = log
+        self._session = session
+
+    async def submit(
+        self, records: Sequence[NewRecord], *, fencing_token: str | None = None, match_seq_num: int | None = None
+    ) -> Awaitable[Appended]:
+        check_limits(records)
+        with self._log._translated(appending=True):
+            ticket = await self._session.submit(_input(records, fencing_token, match_seq_num))
+        return self._acknowledged(ticket)
+
+    async def _acknowledged(self, ticket: s2_sdk.BatchSubmitTicket) -> Appended:
+        with self._log._translated(appending=True):
+            return _appended(await ticket)
+
+    async def close(self) -> None:
+        # Each batch's own ticket has told what became of it.
+        with suppress(s2_sdk.S2Error, TimeoutError):
+            async with asyncio.timeout(self._log._timeout * _DEADLINE_FACTOR):
+                await self._session.close()
+
+
+def _input(records: Sequence[NewRecord], fencing_token: str | None, match_seq_num: int | None) -> AppendInput:
+    return AppendInput(
+        [s2_sdk.Record(record.body, list(record.headers)) for record in records],
+        match_seq_num=match_seq_num,
+        fencing_token=fencing_token,
+    )
+
+
+def _appended(ack: s2_sdk.AppendAck) -> Appended:
+    return Appended(ack.start.seq_num, ack.end.seq_num, ack.end.timestamp)
+
+
+def _never_connected(error: BaseException) -> bool:
+    cause: Any = error
+    while cause is not None:
+        if type(cause).__name__ == "ConnectError":
+            return True
+        cause = cause.__cause__
+    return False
+
+
+async def _close(client: S2) -> None:
+    try:
+        async with asyncio.timeout(5):
+            await client.close()
+    except Exception as error:  # noqa: BLE001 - its connections are dead or dying, whatever it says
+        logger.debug("closing an S2 client failed: %r", error)
