@@ -46,6 +46,10 @@ bench: $(VENV)/.dev tests/node/node_modules/.installed ## Measure, and print tab
 	$(BIN)/python -m benchmarks.fold
 	$(BIN)/python -m benchmarks.latency
 
+.PHONY: bench-s2
+bench-s2: $(VENV)/.dev ## Measure on S2 Lite
+	$(BIN)/python scripts/with_s2_lite.py $(BIN)/python -m benchmarks.s2
+
 .PHONY: format
 format: $(VENV)/.dev ## Put the code into shape
 	$(BIN)/ruff check --fix-only .
