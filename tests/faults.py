@@ -34,6 +34,7 @@ class FaultyLog:
         self.delay = delay
         self.before = before
         self.appends = 0
+        self.sessions = 0
         self.unreachable = False
 
     async def append(
@@ -61,6 +62,7 @@ class FaultyLog:
 
     @asynccontextmanager
     async def append_session(self, stream: str) -> AsyncIterator[AppendSession]:
+        self.sessions += 1
         session = _Session(self, stream)
         try:
             yield session

@@ -55,17 +55,22 @@ async def test_chunks_land_in_order_and_the_fence_comes_last(tmp_path: Path) -> 
     faults=st.dictionaries(st.integers(0, 30), st.sampled_from([LOST_REQUEST, LOST_ANSWER]), max_size=8),
     pauses=st.lists(st.booleans(), min_size=5, max_size=25),
     batch_size=st.integers(1, 4),
+    delay=st.sampled_from([0.0, 0.0, 0.02]),
 )
 def test_lost_requests_and_lost_answers_change_nothing(
-    tmp_path_factory: pytest.TempPathFactory, faults: dict[int, str], pauses: list[bool], batch_size: int
+    tmp_path_factory: pytest.TempPathFactory,
+    faults: dict[int, str],
+    pauses: list[bool],
+    batch_size: int,
+    delay: float,
 ) -> None:
-    """Every chunk is in the log once, in order, however many appends had an unknown outcome."""
+    """Every chunk is in the log once, in order, by single appends and by a session, whatever was lost."""
 
     async def check() -> None:
         log = SqliteLog(tmp_path_factory.mktemp("faults") / "log.db")
         start = await opened(log)
         async with Appender(
-            FaultyLog(log, faults), "s", token=TOKEN, next_seq=start, batch_size=batch_size, linger=0.001
+            FaultyLog(log, faults, delay=delay), "s", token=TOKEN, next_seq=start, batch_size=batch_size, linger=0.001
         ) as appender:
             for index, pause in enumerate(pauses):
                 await appender.add({"type": "CUSTOM", "name": str(index)})
@@ -76,6 +81,21 @@ def test_lost_requests_and_lost_answers_change_nothing(
         await log.close()
 
     asyncio.run(check())
+
+
+async def test_a_fast_log_gets_single_appends_and_a_slow_one_a_session(tmp_path: Path) -> None:
+    """Batches are pipelined when acknowledgements take longer than chunks; nothing is lost when the way changes."""
+    for delay, pipelined in ((0.0, False), (0.05, True)):
+        log = SqliteLog(tmp_path / f"{delay}.db")
+        faulty = FaultyLog(log, delay=delay)
+        async with Appender(faulty, "s", token=TOKEN, next_seq=await opened(log), linger=0.01) as appender:
+            for index in range(40):
+                await appender.add({"type": "CUSTOM", "name": str(index)})
+                await asyncio.sleep(0.004)
+            await appender.finish([], END)
+        assert faulty.sessions == int(pipelined)
+        assert await story(log, "s") == ["<session>", *map(str, range(40)), "<end>"]
+        await log.close()
 
 
 async def test_another_s_fence_stops_the_writer(tmp_path: Path) -> None:

@@ -32,6 +32,10 @@ MAX_PENDING_BYTES: Final = 1024 * 1024
 MAX_IN_FLIGHT: Final = 16
 """Batches on their way at once."""
 
+PIPELINE_FROM: Final = 0.015
+"""Seconds. A generation begins with single appends, one at a time. Once an acknowledgement takes longer than this while
+more is due, it goes over to an append session: opening one costs more than a fast log's whole round trip."""
+
 _BACKOFF: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.0)
 
 
@@ -92,6 +96,7 @@ class Appender:
         self._oldest = 0.0
         self._deferred = False
         self._unacknowledged: deque[_Batch] = deque()
+        self._pipelined = False
         self._failure: LogError | None = None
         self._final_token: str | None = None
         self._wake = asyncio.Event()
@@ -181,11 +186,12 @@ class Appender:
             raise
 
     async def _session(self) -> bool:
-        """Append through one session. True: all is durable and the generation ended. False: the session failed."""
+        """Append until something fails. True: all is durable and the generation ended. False: an append failed."""
         self._failure = None
+        session: AppendSession | None = None
+        single: asyncio.Future[Appended] | None = None
         async with AsyncExitStack() as stack:
             try:
-                session = await stack.enter_async_context(self._log.append_session(self._stream))
                 acknowledge = asyncio.Queue[tuple[_Batch, asyncio.Future[Appended]]]()
                 reader = asyncio.create_task(self._acknowledge(acknowledge))
                 stack.callback(reader.cancel)
@@ -196,30 +202,43 @@ class Appender:
                         return False
                     if records is None:
                         return True
+                    if self._pipelined and session is None:
+                        session = await stack.enter_async_context(self._log.append_session(self._stream))
                     batch = _Batch(self._next_seq, records)
                     self._next_seq = batch.end
                     self._unacknowledged.append(batch)
                     ticket = await self._submit(session, batch)
+                    single = ticket if session is None else None
                     acknowledge.put_nowait((batch, ticket))
                     last = asyncio.get_running_loop().time()
             except LogError as error:
                 self._failure = self._failure or error
                 return False
+            finally:
+                if single is not None:
+                    await _settled(single)
 
-    async def _submit(self, session: AppendSession, batch: _Batch) -> asyncio.Future[Appended]:
+    async def _submit(self, session: AppendSession | None, batch: _Batch) -> asyncio.Future[Appended]:
         self.appends += 1
+        if session is None:
+            return asyncio.ensure_future(
+                self._log.append(self._stream, batch.records, fencing_token=self._token, match_seq_num=batch.start)
+            )
         ticket = await session.submit(batch.records, fencing_token=self._token, match_seq_num=batch.start)
         return asyncio.ensure_future(ticket)
 
     async def _acknowledge(self, queue: asyncio.Queue[tuple[_Batch, asyncio.Future[Appended]]]) -> None:
         while True:
             batch, ticket = await queue.get()
+            began = asyncio.get_running_loop().time()
             try:
                 await ticket
             except LogError as error:
                 if self._failure is None:
                     self._failure = error
             else:
+                if self._pending and asyncio.get_running_loop().time() - began > PIPELINE_FROM:
+                    self._pipelined = True
                 if self._failure is None and self._unacknowledged and self._unacknowledged[0] is batch:
                     self._unacknowledged.popleft()
             self._wake.set()
@@ -231,7 +250,7 @@ class Appender:
             in_flight = len(self._unacknowledged)
             now = loop.time()
             due: float | None = None
-            if in_flight < MAX_IN_FLIGHT:
+            if in_flight < (MAX_IN_FLIGHT if self._pipelined else 1):
                 if self._final_token is not None:
                     if self._pending or not self._ended:
                         return self._take()
@@ -358,3 +377,10 @@ class Appender:
             batch.start = position
             position = batch.end
         self._next_seq = position
+
+
+async def _settled(ticket: asyncio.Future[Appended]) -> None:
+    """Wait for a single append; what became of it was told to whoever waited for its acknowledgement."""
+    await asyncio.wait({ticket})
+    if not ticket.cancelled():
+        ticket.exception()
