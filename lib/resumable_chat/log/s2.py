@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -33,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 _IDLE_SECONDS: Final = 20.0
 """A client that rested longer is replaced: a frozen function's connections are dead without knowing it."""
+
+_TCP_QUICKACK: Final = getattr(socket, "TCP_QUICKACK", None)
 
 _DEADLINE_FACTOR: Final = 4
 """A call with all its retries ends within this many request time-outs."""
@@ -66,6 +69,7 @@ class S2Log:
         self._closed = False
         try:
             self._endpoints = Endpoints(*endpoints) if endpoints else Endpoints.default()
+            self._plain = self._endpoints._basin_url(basin).startswith("http://") and _TCP_QUICKACK is not None
             S2(access_token, endpoints=self._endpoints).basin(basin).stream("check", encryption_key=encryption_key)
         except s2_sdk.S2Error as error:
             raise ConfigurationError(f"The S2 settings cannot be used: {error}.") from error
@@ -139,6 +143,7 @@ class S2Log:
                         batch = await anext(session)
                     except StopAsyncIteration:
                         return
+                self._acknowledge_at_once()
                 records = [
                     Record(item.seq_num, item.timestamp, item.body, tuple(item.headers) if item.headers else ())
                     for item in batch.records
@@ -179,8 +184,30 @@ class S2Log:
             self._loop = loop
             self._sessions = 0
         self._used = now
+        self._expect_answer()
         found: S2Stream = self._client.basin(self._basin).stream(name, encryption_key=self._encryption_key)
         return found
+
+    def _expect_answer(self) -> None:
+        """Renew the setting once the request is out, for sending it resets it."""
+        if self._plain:
+            asyncio.get_running_loop().call_later(0.001, self._acknowledge_at_once)
+
+    def _acknowledge_at_once(self) -> None:
+        """Have the kernel acknowledge what it receives at once, on unencrypted connections.
+
+        S2 Lite leaves Nagle's algorithm on: each small write of the server would wait up to 40 ms for the delayed
+        acknowledgement of the one before. Linux forgets this setting after some packets, so it is renewed.
+        """
+        if not self._plain or self._client is None:
+            return
+        for connections in self._client._pool._hosts.values():
+            for pooled in connections:
+                writer = getattr(getattr(pooled, "_conn", None), "_writer", None)
+                sock = writer.get_extra_info("socket") if writer is not None else None
+                if sock is not None:
+                    with suppress(OSError):
+                        sock.setsockopt(socket.IPPROTO_TCP, _TCP_QUICKACK, 1)
 
     @contextmanager
     def _translated(self, *, appending: bool = False) -> Generator[None]:
@@ -245,6 +272,7 @@ class _S2Session:
         check_limits(records)
         with self._log._translated(appending=True):
             ticket = await self._session.submit(_input(records, fencing_token, match_seq_num))
+        self._log._expect_answer()
         return self._acknowledged(ticket)
 
     async def _acknowledged(self, ticket: s2_sdk.BatchSubmitTicket) -> Appended:
