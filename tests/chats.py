@@ -95,6 +95,13 @@ async def story(log: Log, stream: str) -> list[str]:
     return [line for line in told if line != "heartbeat"]
 
 
+async def emptied(log: Log, stream: str) -> None:
+    """Wait until nothing but a trim is readable; S2 carries trims out in its own time."""
+    async with asyncio.timeout(20):
+        while any(kind(record) is not Kind.TRIM for record in await records_of(log, stream)):
+            await asyncio.sleep(0.05)
+
+
 async def chunks_of(log: Log, stream: str) -> list[Chunk]:
     return [chunk for record in await records_of(log, stream) if (chunk := decode(record.body)) and not record.headers]
 

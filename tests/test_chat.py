@@ -20,6 +20,7 @@ from .chats import (
     Words,
     assistant,
     chunks_of,
+    emptied,
     fresh_chat,
     fresh_log,
     records_of,
@@ -448,6 +449,19 @@ async def test_a_trimmed_log_starts_at_its_first_fence(tmp_path: Path) -> None:
         await log.append("s", [trim((await log.tail("s")).seq_num - 3)])
         await send(chat, Words("b"), user("u2"))
         assert [text for _, text in snapshot(await replayed(ResumableChat(log), "s"))][-2:] == ["hi", "b"]
+
+
+async def test_a_log_that_was_trimmed_whole_is_empty(tmp_path: Path) -> None:
+    """Nothing readable is left: a replay says nothing, and a new turn begins a new chat."""
+    async with fresh_log(tmp_path) as log:
+        chat = ResumableChat(log)
+        await send(chat, Words("a"))
+        await log.append("s", [trim(2**63 - 1)])
+        await emptied(log, "s")
+        async with asyncio.timeout(10):
+            assert "hi" not in str(await replayed(ResumableChat(log), "s"))
+            await send(chat, Words("b"), user("u2"))
+            assert [text for _, text in snapshot(await replayed(ResumableChat(log), "s"))] == ["hi", "b"]
 
 
 async def test_a_reader_closes_an_abandoned_run(tmp_path: Path) -> None:

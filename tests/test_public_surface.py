@@ -35,6 +35,7 @@ def test_the_public_signatures() -> None:
         for function in (
             create_resumable_chat,
             ResumableChat.make_session_response,
+            ResumableChat.make_resumable,
             ResumableChat.replay,
             ResumableChat.stop_session,
             ResumableChat.close,
@@ -61,6 +62,7 @@ def test_the_public_signatures() -> None:
             "data",
             "deadline",
         ],
+        "make_resumable": ["stream", "chunks", "delivery", "wait_until", "deadline"],
         "replay": ["stream", "from_seq_num", "live", "deadline"],
         "stop_session": ["stream", "run_id"],
         "close": [],

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Final, Literal
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, Final, Literal, get_args
 
 from starlette.responses import Response, StreamingResponse
 
 from . import tokens
-from .errors import BadRequest, ChatError, ConfigurationError, LogUnavailable
+from .background import Background
+from .errors import BadRequest, ChatError, ConfigurationError, LogError, LogUnavailable
 from .generation.claim import Claim, Claimer
 from .generation.ending import Stopped, stop
 from .generation.runner import DEFAULT_ERROR, Run, Runner, default_on_error
 from .log.port import Log
+from .records import trim
 from .replay.frames import HEADERS, MEDIA_TYPE
 from .replay.hub import Hubs
 from .replay.response import body
@@ -25,13 +29,20 @@ from .turns import normalise, tool_results, turns_of
 
 logger = logging.getLogger(__name__)
 
-Mode = Literal["session"]
+Mode = Literal["session", "shared", "single-use"]
+Delivery = Literal["response", "replay"]
 WaitUntil = Callable[[Coroutine[Any, Any, None]], object]
 
+ACTIVE_LEASE_MS: Final = 5_000
 LAMBDA_RESPONSE_SECONDS: Final = 60.0
 _DEADLINE_MARGIN: Final = 2.0
 _FIRST_LOOK: Final = 0.05
 """Seconds that a replay waits for the log before its headers go out, so that a log out of reach is a 503."""
+
+_TRIM_GRACE: Final = 2.0
+"""Seconds that readers who are behind have before a single-use stream is emptied."""
+_EVERYTHING: Final = 2**63 - 1
+_DRAIN: Final = 5.0
 
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 
@@ -61,6 +72,7 @@ class ResumableChat:
         self,
         log: Log,
         *,
+        mode: Mode = "session",
         enable_stop: bool = True,
         lease_duration_ms: int = DEFAULT_LEASE_MS,
         on_error: Callable[[BaseException], str] = default_on_error,
@@ -69,6 +81,7 @@ class ResumableChat:
         response_lease: float | None = None,
     ) -> None:
         self._log = log
+        self._mode = mode
         self._enable_stop = enable_stop
         self._on_error = on_error
         self._batch_size = batch_size
@@ -76,8 +89,9 @@ class ResumableChat:
         self._response_lease = response_lease
         lease = lease_duration_ms / 1000
         self._claimer = Claimer(log, lease=lease, writer_lost=DEFAULT_ERROR)
-        self._hubs = Hubs(log, lease=lease, writer_lost=DEFAULT_ERROR)
+        self._hubs = Hubs(log, lease=lease, writer_lost=DEFAULT_ERROR, session=mode == "session")
         self._runners: dict[str, Runner] = {}
+        self._background = Background()
 
     async def make_session_response(
         self,
@@ -98,6 +112,8 @@ class ResumableChat:
         ``wait_until`` is handed the coroutine that runs the source; without it, this waits until all is stored.
         """
         try:
+            if self._mode != "session":
+                raise ConfigurationError(f"make_session_response is for mode 'session'; this chat is {self._mode!r}.")
             listed = normalise(messages)
             results = tool_results(listed)
             turns = [] if results else turns_of(listed, seen=seen, run_id=run_id)
@@ -114,14 +130,84 @@ class ResumableChat:
                 data=data or {},
                 deadline=deadline,
             )
-            running = self._run(claim, run, source, seen)
+            running = self._answer(claim, run, source, seen)
             if wait_until is None:
                 await running
             else:
                 wait_until(running)
         return Response(status_code=202, headers=_NO_STORE)
 
-    async def _run(self, claim: Claim, run: Run, source: Source, seen: int | None) -> None:
+    async def _answer(self, claim: Claim, run: Run, source: Source, seen: int | None) -> None:
+        await self._run(claim, run, source, seen)
+
+    async def make_resumable(
+        self,
+        stream: str,
+        chunks: AsyncIterator[Any],
+        *,
+        delivery: Delivery = "response",
+        wait_until: WaitUntil | None = None,
+        deadline: float | None = None,
+    ) -> Response:
+        """Store these chunks as the stream's generation, in the modes ``single-use`` and ``shared``.
+
+        ``delivery`` "response" answers with the chunks as they land in the log, as server-sent events; "replay" with
+        202, for clients that read the replay. 409 if the stream is in use. The writing goes on when the reader leaves;
+        ``wait_until`` is handed its coroutine, otherwise the response ends after it.
+        """
+        try:
+            if self._mode == "session":
+                raise ConfigurationError("make_resumable is for the modes 'single-use' and 'shared'.")
+            if self._mode == "single-use":
+                claim: Claim | None = await self._claimer.claim_unused(stream)
+            else:
+                claim = await self._claimer.claim(stream, [], None)
+        except ChatError as error:
+            await _discard(chunks)
+            return error_response(error)
+        if claim is None:  # Only a claim with a key can find itself done already.
+            raise AssertionError
+        run = Run(
+            run_id=f"run-{tokens.random_nonce(12)}",
+            thread_id=stream,
+            message_id=f"msg-{tokens.random_nonce(12)}",
+            messages=(),
+            deadline=deadline,
+        )
+        writing: Coroutine[Any, Any, None] = self._write(claim, run, chunks)
+        if delivery == "replay":
+            if wait_until is None:
+                await writing
+            else:
+                wait_until(writing)
+            return Response(status_code=202, headers=_NO_STORE)
+        (wait_until or self._background.wait_until)(writing)
+        return await self._active(stream, claim.start, deadline, ended_too=True)
+
+    async def _write(self, claim: Claim, run: Run, chunks: AsyncIterator[Any]) -> None:
+        if claim.start:
+            claim = await self._trim(claim)
+        token = await self._run(claim, run, lambda messages, context: chunks, None)
+        if self._mode == "single-use" and token is not None:
+            await asyncio.sleep(_TRIM_GRACE)
+            with suppress(LogError):
+                await self._log.append(claim.stream, [trim(_EVERYTHING)], fencing_token=token)
+
+    async def _trim(self, claim: Claim) -> Claim:
+        """Let go of what came before the generation."""
+        try:
+            trimmed = await self._log.append(
+                claim.stream,
+                [trim(claim.start)],
+                fencing_token=claim.token,
+                match_seq_num=claim.next_seq,
+            )
+        except LogError as error:
+            logger.warning("trimming %s failed: %s", claim.stream, error)
+            return claim  # If it landed after all, the appender finds the tail where it is.
+        return replace(claim, next_seq=trimmed.end)
+
+    async def _run(self, claim: Claim, run: Run, source: Source, seen: int | None) -> str | None:
         runner = Runner(
             self._log,
             claim,
@@ -136,6 +222,7 @@ class ResumableChat:
             token = await runner.run(None if called_off else source)
             if token is not None:
                 self._claimer.remember(claim.stream, token)
+            return token
         finally:
             if self._runners.get(claim.stream) is runner:
                 del self._runners[claim.stream]
@@ -160,7 +247,8 @@ class ResumableChat:
         With ``from_seq_num`` (the last event id a client got) only what came after it, if that lies in the newest
         generation. ``deadline`` is the loop time at which the platform ends the process.
         """
-        loop = asyncio.get_running_loop()
+        if self._mode != "session":
+            return await self._active(stream, from_seq_num, deadline)
         hub = self._hubs.get(stream)
         attaching = asyncio.create_task(hub.attach(from_seq_num), name=f"attach {stream}")
         try:
@@ -172,12 +260,30 @@ class ResumableChat:
             error = attaching.exception()
             if isinstance(error, ChatError):
                 return error_response(error)
-        ends_at = None if self._response_lease is None else loop.time() + self._response_lease
+        return _stream(body(hub, attaching, live=live, ends_at=self._ends_at(deadline)))
+
+    async def _active(
+        self, stream: str, cursor: int | None, deadline: float | None, *, ended_too: bool = False
+    ) -> Response:
+        """The running generation up to its end; 204 if none runs (unless one that just ended will do)."""
+        hub = self._hubs.get(stream)
+        attaching = asyncio.create_task(hub.attach(cursor, ended_too=ended_too), name=f"attach {stream}")
+        try:
+            subscription = await attaching
+        except ChatError as error:
+            return error_response(error)
+        if subscription.nothing:
+            hub.detach(subscription)
+            return Response(status_code=204, headers=_NO_STORE)
+        return _stream(body(hub, attaching, live=True, ends_at=self._ends_at(deadline)))
+
+    def _ends_at(self, deadline: float | None) -> float | None:
+        """Loop time at which a response must end."""
+        now = asyncio.get_running_loop().time()
+        ends = [] if self._response_lease is None else [now + self._response_lease]
         if deadline is not None:
-            last = deadline - _DEADLINE_MARGIN
-            ends_at = last if ends_at is None else min(ends_at, last)
-        frames = body(hub, attaching, live=live, ends_at=ends_at)
-        return StreamingResponse(frames, media_type=MEDIA_TYPE, headers=HEADERS)
+            ends.append(deadline - _DEADLINE_MARGIN)
+        return min(ends, default=None)
 
     async def stop_session(self, stream: str, *, run_id: str | None = None) -> Response:
         """End the running generation (only if it is ``run_id``, when given): 202 stopped, 204 nothing runs."""
@@ -196,8 +302,19 @@ class ResumableChat:
 
     async def close(self) -> None:
         """Cut the readers off and close the log. Await the runs handed to ``wait_until`` first."""
+        await self._background.drain(_DRAIN)
         await self._hubs.close()
         await self._log.close()
+
+
+def _stream(frames: AsyncIterator[bytes]) -> Response:
+    return StreamingResponse(frames, media_type=MEDIA_TYPE, headers=HEADERS)
+
+
+async def _discard(chunks: AsyncIterator[Any]) -> None:
+    close = getattr(chunks, "aclose", None)
+    if close is not None:
+        await close()
 
 
 def create_resumable_chat(
@@ -213,12 +330,14 @@ def create_resumable_chat(
 ) -> ResumableChat:
     """A chat server on ``log``, or on the log that the environment names (see docs/configuration.md).
 
-    ``lease_duration_ms`` None takes CHAT_LEASE_MS, else 15,000.
+    ``mode`` "session" keeps whole chats; "shared" (one stream, its active generation only) and "single-use" (one
+    stream for each generation) make a stream of chunks resumable. ``lease_duration_ms`` None takes CHAT_LEASE_MS,
+    else 15,000 in session mode and 5,000 in the others.
 
     Raises ConfigurationError.
     """
-    if mode != "session":
-        raise ConfigurationError(f"mode {mode!r} is not available; use 'session'.")
+    if mode not in get_args(Mode):
+        raise ConfigurationError(f"mode is {mode!r}; it must be one of {', '.join(get_args(Mode))}.")
     if batch_size < 1 or linger_duration_ms < 0 or (lease_duration_ms or MIN_LEASE_MS) < MIN_LEASE_MS:
         raise ConfigurationError(
             f"batch_size must be at least 1, linger_duration_ms at least 0, lease_duration_ms at least {MIN_LEASE_MS} "
@@ -227,11 +346,13 @@ def create_resumable_chat(
     if log is None:
         settings = Settings.from_environ(environ)
         log = open_log(settings)
-        lease_duration_ms = lease_duration_ms or settings.lease_ms
+        if lease_duration_ms is None and environ.get("CHAT_LEASE_MS"):
+            lease_duration_ms = settings.lease_ms
     return ResumableChat(
         log,
+        mode=mode,
         enable_stop=enable_stop,
-        lease_duration_ms=lease_duration_ms or DEFAULT_LEASE_MS,
+        lease_duration_ms=lease_duration_ms or (DEFAULT_LEASE_MS if mode == "session" else ACTIVE_LEASE_MS),
         on_error=on_error,
         batch_size=batch_size,
         linger_duration_ms=linger_duration_ms,

@@ -17,6 +17,7 @@ from ..errors import (
     BadRequest,
     FencingTokenMismatch,
     LogUnavailable,
+    SeqNumMismatch,
     StreamInUse,
 )
 from ..log.port import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, Log
@@ -124,6 +125,23 @@ class Claimer:
             if claimed is not None:
                 return claimed
         raise LogUnavailable("The chat is being written to by too many senders at once. Try again.")
+
+    async def claim_unused(self, stream: str) -> Claim:
+        """Open the one generation of a stream that was never used. Raises StreamInUse (409), LogUnavailable."""
+        token = tokens.opening(None, self._nonce)
+        for attempt in range(_ATTEMPTS):
+            try:
+                appended = await self._log.append(stream, [fence(token)], fencing_token="", match_seq_num=0)
+                return Claim(stream, token, appended.start, appended.end, None, "", False)
+            except FencingTokenMismatch as refused:
+                if refused.current == token:
+                    return await self._landed(stream, token, 0, None, "", False)
+                raise StreamInUse from refused
+            except SeqNumMismatch as refused:
+                raise StreamInUse from refused
+            except AppendOutcomeUnknown:
+                await asyncio.sleep(0.05 * 2 ** min(attempt, 4))
+        raise LogUnavailable("The log does not answer. Try again.")
 
     async def _landed(
         self, stream: str, token: str, length: int, key: str | None, replaced: str, stopped: bool

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict, deque
+from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Final
 
 from ..errors import LogError, LogUnavailable
 from ..generation.ending import reap
 from ..log.port import Log
+from ..records import Kind, Record, kind
 from .frames import Frame
 from .view import SessionView
 
@@ -31,7 +33,13 @@ class SubscriberCut(Exception):
 class Subscription:
     """What is on its way to one reader: encoded frames, in order."""
 
-    def __init__(self, opening: list[Frame]) -> None:
+    def __init__(self, opening: list[Frame], *, one_generation: bool = False) -> None:
+        self.one_generation = one_generation
+        self.ended = False
+        """The one generation asked for is over, and nothing more waits."""
+        self.nothing = False
+        """There is no generation to read."""
+        self._over = False
         self._queue: deque[bytes] = deque()
         if opening:
             self._queue.append(b"".join([frame.encode() for frame in opening]))
@@ -40,11 +48,18 @@ class Subscription:
         self._error: str | None = None
 
     def push(self, data: bytes) -> None:
+        if self._over:
+            return
         self._size += len(data)
         if self._size > MAX_QUEUED_BYTES:
             self.cut("the reader is too slow")
         else:
             self._queue.append(data)
+        self._event.set()
+
+    def end(self) -> None:
+        """Nothing comes after what waits."""
+        self._over = True
         self._event.set()
 
     def cut(self, why: str) -> None:
@@ -54,7 +69,7 @@ class Subscription:
 
     async def get(self, timeout: float) -> bytes | None:
         """All that waits, joined; None after ``timeout`` seconds of silence. Raises SubscriberCut."""
-        if not self._queue and self._error is None:
+        if not self._queue and self._error is None and not self._over:
             self._event.clear()
             timer = asyncio.get_running_loop().call_later(timeout, self._event.set)
             try:
@@ -64,6 +79,7 @@ class Subscription:
         if self._error is not None:
             raise SubscriberCut(self._error)
         if not self._queue:
+            self.ended = self._over
             return None
         data = b"".join(self._queue)
         self._queue.clear()
@@ -74,8 +90,9 @@ class Subscription:
 class Hub:
     """Follows one stream while it has subscribers, and keeps what it has read when it has none."""
 
-    def __init__(self, log: Log, stream: str, *, lease: float, writer_lost: str) -> None:
-        self.view = SessionView()
+    def __init__(self, log: Log, stream: str, *, lease: float, writer_lost: str, session: bool = True) -> None:
+        self.view = SessionView(snapshots=session)
+        self._session = session
         self._log = log
         self._stream = stream
         self._lease = lease
@@ -90,8 +107,11 @@ class Hub:
     def idle(self) -> bool:
         return not self._subscribers and not self._waiting
 
-    async def attach(self, cursor: int | None) -> Subscription:
-        """A subscription that begins at the cursor, once the log is read up to its tail. Raises LogUnavailable."""
+    async def attach(self, cursor: int | None, *, ended_too: bool = False) -> Subscription:
+        """A subscription that begins at the cursor, once the log is read up to its tail. Raises LogUnavailable.
+
+        Without sessions, it covers one generation: the running one, or with ``ended_too`` the newest.
+        """
         self._waiting += 1
         try:
             if self._task is None or self._task.done():
@@ -99,7 +119,11 @@ class Hub:
                 self._task = asyncio.create_task(self._run(self._caught_up), name=f"follow {self._stream}")
             assert self._caught_up is not None
             await asyncio.shield(self._caught_up)
-            subscription = Subscription(self.view.opening(cursor))
+            opening = self.view.opening(cursor, ended_too=ended_too)
+            subscription = Subscription(opening, one_generation=not self._session)
+            if subscription.one_generation and not self.view.running:
+                subscription.nothing = not ended_too
+                subscription.end()
             self._subscribers.add(subscription)
             return subscription
         finally:
@@ -147,21 +171,17 @@ class Hub:
         attempt = 0
         while True:
             try:
-                target = (await self._log.tail(self._stream)).seq_num
-                self._heard = loop.time()
-                if self.view.position >= target and not caught_up.done():
+                if not caught_up.done():
+                    async for records in self._log.read(self._stream, self.view.position):
+                        self.view.feed(records, emit=False)
                     caught_up.set_result(None)
+                self._heard = loop.time()
                 async with aclosing(self._log.follow(self._stream, self.view.position)) as batches:  # type: ignore[type-var]
                     async for records in batches:
                         failing_since, attempt = None, 0
                         self._heard = loop.time()
-                        frames = self.view.feed(records, emit=caught_up.done())
-                        if frames and self._subscribers:
-                            data = b"".join([frame.encode() for frame in frames])
-                            for subscription in self._subscribers:
-                                subscription.push(data)
-                        if not caught_up.done() and self.view.position >= target:
-                            caught_up.set_result(None)
+                        for part in [records] if self._session else split_after_fences(records):
+                            self._deliver(self.view.feed(part))
             except LogUnavailable as error:
                 now = loop.time()
                 failing_since = failing_since or now
@@ -172,6 +192,14 @@ class Hub:
                 logger.warning("following %s failed, trying again: %s", self._stream, error)
                 await asyncio.sleep(_BACKOFF[min(attempt, len(_BACKOFF) - 1)])
                 attempt += 1
+
+    def _deliver(self, frames: list[Frame]) -> None:
+        data = b"".join([frame.encode() for frame in frames])
+        for subscription in self._subscribers:
+            if data:
+                subscription.push(data)
+            if subscription.one_generation and not self.view.running:
+                subscription.end()
 
     async def _reap_when_silent(self) -> None:
         """Close the running generation when no record has come for the lease, by this process's clock."""
@@ -202,7 +230,8 @@ class Hub:
 class Hubs:
     """The hubs of one process: those with subscribers, and the most recent ``keep`` of the others, kept warm."""
 
-    def __init__(self, log: Log, *, lease: float, writer_lost: str, keep: int = 256) -> None:
+    def __init__(self, log: Log, *, lease: float, writer_lost: str, session: bool = True, keep: int = 256) -> None:
+        self._session = session
         self._log = log
         self._lease = lease
         self._writer_lost = writer_lost
@@ -212,7 +241,9 @@ class Hubs:
     def get(self, stream: str) -> Hub:
         hub = self._hubs.get(stream)
         if hub is None:
-            hub = self._hubs[stream] = Hub(self._log, stream, lease=self._lease, writer_lost=self._writer_lost)
+            hub = self._hubs[stream] = Hub(
+                self._log, stream, lease=self._lease, writer_lost=self._writer_lost, session=self._session
+            )
         self._hubs.move_to_end(stream)
         idle = [name for name, known in self._hubs.items() if known.idle and known is not hub]
         for name in idle[: max(0, len(self._hubs) - self._keep)]:
@@ -223,6 +254,19 @@ class Hubs:
         for hub in list(self._hubs.values()):
             await hub.close()
         self._hubs.clear()
+
+
+def split_after_fences(records: Sequence[Record]) -> list[Sequence[Record]]:
+    """The records in runs that each end with a fence, so that generations are told apart."""
+    parts: list[Sequence[Record]] = []
+    start = 0
+    for index, record in enumerate(records):
+        if kind(record) is Kind.FENCE:
+            parts.append(records[start : index + 1])
+            start = index + 1
+    if start < len(records):
+        parts.append(records[start:])
+    return parts
 
 
 def _fail(future: asyncio.Future[None], error: LogError) -> None:

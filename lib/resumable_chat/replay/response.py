@@ -41,7 +41,7 @@ async def body(
             data = await subscription.get(wait)
             if data is not None:
                 yield data
-            elif not live:
+            elif not live or subscription.ended:
                 return
             if ends_at is not None and loop.time() >= ends_at:
                 if hub.view.running:

@@ -26,7 +26,9 @@ class SessionView:
     ends, so that a reader who comes in between gets the messages before it, and then its chunks.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, snapshots: bool = True) -> None:
+        """Without ``snapshots`` only the running generation counts: nothing is folded, nothing is announced."""
+        self._snapshots = snapshots
         self.position = 0
         """The next sequence number to feed."""
         self.token = ""
@@ -93,8 +95,12 @@ class SessionView:
             self._user_events.clear()
         return frames
 
-    def opening(self, cursor: int | None) -> list[Frame]:
+    def opening(self, cursor: int | None, *, ended_too: bool = False) -> list[Frame]:
         """What a reader gets first: all after its cursor if that lies in the newest generation, else a snapshot."""
+        if not self._snapshots:
+            after = cursor if cursor is not None and cursor <= self.position else 0
+            wanted = self._chunks if self.running or ended_too else []
+            return coalesce(stored for stored in wanted if stored.seq_num >= after)
         if self._opened and cursor is not None and self._preamble_end <= cursor <= self.position:
             return coalesce(stored for stored in self._chunks if stored.seq_num >= cursor)
         if not self.position:
@@ -134,7 +140,7 @@ class SessionView:
         if self._run_id is not None:
             self._past_runs.add(self._run_id)
             self._run_id = None
-        if self._opened and self.running:
+        if self._opened and self.running and self._snapshots:
             self.skipped += self._fold.process_many(
                 (stored.chunk, stored.seq_num, stored.timestamp) for stored in self._chunks
             )
@@ -149,7 +155,7 @@ class SessionView:
         self._newest_data = record.seq_num
         stored = Stored(record.seq_num, record.timestamp, chunk)
         self.parts.feed(chunk)
-        if self._in_preamble and self._preamble(stored):
+        if self._in_preamble and self._snapshots and self._preamble(stored):
             self._preamble_end = record.seq_num + 1
             return None
         self._in_preamble = False

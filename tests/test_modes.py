@@ -1,0 +1,134 @@
+"""The modes single-use and shared: a stream of chunks that outlives its response."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from resumable_chat import ResumableChat, tokens
+from resumable_chat.background import Background
+from resumable_chat.records import fence
+
+from .chats import Tab, chunks_of, emptied, frames, fresh_log, records_of, story, user, whole
+
+TYPES = ["RUN_STARTED", "TEXT_MESSAGE_START", "TEXT_MESSAGE_CONTENT", "TEXT_MESSAGE_END", "RUN_FINISHED"]
+
+
+async def words(*said: str, gate: asyncio.Event | None = None) -> AsyncIterator[dict[str, Any]]:
+    for word in said:
+        yield {"type": "TEXT_MESSAGE_CONTENT", "messageId": "m", "delta": word}
+    if gate is not None:
+        await gate.wait()
+
+
+def types(body: bytes) -> list[str]:
+    return [chunk["type"] for _, chunk in frames(body)]
+
+
+@pytest.mark.parametrize("mode", ["single-use", "shared"])
+async def test_the_response_carries_the_chunks_as_they_land(tmp_path: Path, mode: Any) -> None:
+    """Server-sent events with ids, from RUN_STARTED to RUN_FINISHED, and then the body ends."""
+    async with fresh_log(tmp_path) as log:
+        chat = ResumableChat(log, mode=mode)
+        response = await chat.make_resumable("s", words("a", "b"))
+        assert response.status_code == 200 and response.media_type == "text/event-stream"
+        async with asyncio.timeout(20):
+            body = await whole(response)
+        assert types(body) == TYPES
+        assert "".join(chunk.get("delta", "") for _, chunk in frames(body)) == "ab"
+
+
+@pytest.mark.parametrize("mode", ["single-use", "shared"])
+async def test_a_reload_gets_the_active_generation(tmp_path: Path, mode: Any) -> None:
+    """From its start or from a cursor, to its end; 204 before it and after it."""
+    async with fresh_log(tmp_path) as log:
+        chat, background, gate = ResumableChat(log, mode=mode), Background(), asyncio.Event()
+        assert (await chat.replay("s")).status_code == 204
+        response = await chat.make_resumable(
+            "s", words("a", "b", gate=gate), delivery="replay", wait_until=background.wait_until
+        )
+        assert response.status_code == 202
+        async with Tab(ResumableChat(log, mode=mode), "s") as tab:
+            seen = await tab.until("TEXT_MESSAGE_CONTENT")
+            async with Tab(ResumableChat(log, mode=mode), "s", seen[-1][0]) as late:
+                gate.set()
+                await tab.until("end")
+                await late.until("end")
+        assert tab.types == TYPES and tab.error is None
+        assert late.types == TYPES[3:] and late.error is None
+        await background.drain(10)
+        assert (await ResumableChat(log, mode=mode).replay("s")).status_code == 204
+
+
+@pytest.mark.parametrize("mode", ["single-use", "shared"])
+async def test_a_stream_in_use_is_409(tmp_path: Path, mode: Any) -> None:
+    """While a generation runs, nobody else may write; a single-use stream is never used again."""
+    async with fresh_log(tmp_path) as log:
+        chat, background, gate = ResumableChat(log, mode=mode), Background(), asyncio.Event()
+        await chat.make_resumable("s", words("a", gate=gate), delivery="replay", wait_until=background.wait_until)
+        other = ResumableChat(log, mode=mode)
+        assert (await other.make_resumable("s", words("b"))).status_code == 409
+        gate.set()
+        await background.drain(10)
+        again = await other.make_resumable("s", words("b"), delivery="replay")
+        assert again.status_code == (202 if mode == "shared" else 409)
+
+
+async def test_a_shared_stream_keeps_its_newest_generation_only(tmp_path: Path) -> None:
+    """Each claim lets go of what came before it."""
+    async with fresh_log(tmp_path) as log:
+        chat = ResumableChat(log, mode="shared")
+        for word in ("one", "two"):
+            assert (await chat.make_resumable("s", words(word), delivery="replay")).status_code == 202
+        async with asyncio.timeout(20):
+            while await story(log, "s") != ["<session>", "trim", *TYPES, "<end>"]:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert "one" not in str(await chunks_of(log, "s"))
+
+
+async def test_a_single_use_stream_is_emptied_at_its_end(tmp_path: Path) -> None:
+    """After the terminal fence, and a grace for readers who are behind, nothing readable is left but the trim."""
+    async with fresh_log(tmp_path) as log:
+        chat = ResumableChat(log, mode="single-use")
+        assert (await chat.make_resumable("s", words("a"), delivery="replay")).status_code == 202
+        await emptied(log, "s")
+        assert (await log.tail("s")).seq_num == 8
+
+
+async def test_a_dead_writer_s_shared_stream_is_taken_over(tmp_path: Path) -> None:
+    """After the lease the next claim closes the dead generation and opens its own."""
+    async with fresh_log(tmp_path) as log:
+        await log.append("s", [fence(tokens.opening(None))], fencing_token="")
+        chat = ResumableChat(log, mode="shared")
+        chat._claimer._clock_ms = lambda: 10**15
+        assert (await chat.make_resumable("s", words("a"), delivery="replay")).status_code == 202
+        assert (await story(log, "s"))[-1] == "<end>"
+
+
+async def test_a_stop_ends_it(tmp_path: Path) -> None:
+    """Stopping works as in session mode."""
+    async with fresh_log(tmp_path) as log:
+        chat, background = ResumableChat(log, mode="shared"), Background()
+        await chat.make_resumable(
+            "s", words("a", gate=asyncio.Event()), delivery="replay", wait_until=background.wait_until
+        )
+        async with Tab(chat, "s") as tab:
+            await tab.until("TEXT_MESSAGE_CONTENT")
+            assert (await chat.stop_session("s")).status_code == 202
+            await tab.until("end")
+            assert tab.types[-1] == "RUN_FINISHED"
+        await background.drain(5)
+
+
+async def test_each_mode_has_its_own_way_in(tmp_path: Path) -> None:
+    """The wrong method for a mode is a 500 for the client and says so in the log; nothing is written."""
+    async with fresh_log(tmp_path) as log:
+        assert (await ResumableChat(log).make_resumable("s", words("a"))).status_code == 500
+        shared = ResumableChat(log, mode="shared")
+        response = await shared.make_session_response("s", messages=[user("u")], source=lambda m, c: words("a"))
+        assert response.status_code == 500
+        assert await records_of(log, "s") == []
