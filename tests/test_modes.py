@@ -85,7 +85,7 @@ async def test_a_shared_stream_keeps_its_newest_generation_only(tmp_path: Path) 
         for word in ("one", "two"):
             assert (await chat.make_resumable("s", words(word), delivery="replay")).status_code == 202
         async with asyncio.timeout(20):
-            while await story(log, "s") != ["<session>", "trim", *TYPES, "<end>"]:  # noqa: ASYNC110
+            while await story(log, "s") != ["<session>", "trim", *TYPES, "<end>"]:
                 await asyncio.sleep(0.05)
         assert "one" not in str(await chunks_of(log, "s"))
 

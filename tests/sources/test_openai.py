@@ -263,7 +263,7 @@ async def test_a_stop_closes_the_call(tmp_path: Path) -> None:
             "s", messages=[user("u")], source=model, wait_until=background.wait_until
         )
         async with asyncio.timeout(10):
-            while "TEXT_MESSAGE_CONTENT" not in (await story(log, "s"))[5:]:  # noqa: ASYNC110 - another process would poll too
+            while "TEXT_MESSAGE_CONTENT" not in (await story(log, "s"))[5:]:
                 await asyncio.sleep(0.02)
             assert (await ResumableChat(log).stop_session("s")).status_code == 202
             await hung_up.wait()
