@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
 
 from resumable_chat.errors import AppendOutcomeUnknown, LogError, LogUnavailable
 from resumable_chat.log.port import Appended, AppendSession, Log, Tail
@@ -69,16 +69,18 @@ class FaultyLog:
         finally:
             await session.drain()
 
-    async def read(self, stream: str, start: int, *, end: int | None = None) -> AsyncIterator[Sequence[Record]]:
+    async def read(self, stream: str, start: int, *, end: int | None = None) -> AsyncGenerator[Sequence[Record]]:
         self._reach()
-        async for records in self.log.read(stream, start, end=end):
-            yield records
+        async with aclosing(self.log.read(stream, start, end=end)) as batches:
+            async for records in batches:
+                yield records
 
-    async def follow(self, stream: str, start: int) -> AsyncIterator[Sequence[Record]]:
+    async def follow(self, stream: str, start: int) -> AsyncGenerator[Sequence[Record]]:
         self._reach()
-        async for records in self.log.follow(stream, start):
-            self._reach()
-            yield records
+        async with aclosing(self.log.follow(stream, start)) as batches:
+            async for records in batches:
+                self._reach()
+                yield records
 
     async def tail(self, stream: str) -> Tail:
         self._reach()

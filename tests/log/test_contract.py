@@ -174,7 +174,20 @@ async def test_a_follower_may_wait_for_a_number_that_is_not_there_yet(engine: En
         await log.append("s", data(b"2", b"3"))
         async with asyncio.timeout(20):
             assert bodies(await waiting) == [b"3"]
-        await batches.aclose()  # type: ignore[attr-defined]
+        await batches.aclose()
+
+
+async def test_a_reader_that_leaves_early_leaves_nothing_behind(engine: Engine, tmp_path: Path) -> None:
+    """Once a read or a follow is closed, nothing of it runs any more."""
+    async with engine(tmp_path) as log:
+        for _ in range(3):
+            await log.append("s", data(*[b"x" * 1000] * 800))
+        before = asyncio.all_tasks()
+        for open_ in (lambda: log.read("s", 0), lambda: log.read("s", 0, end=2000), lambda: log.follow("s", 0)):
+            async with aclosing(open_()) as batches:
+                await anext(batches)
+            left = {task for task in asyncio.all_tasks() - before if "ReadSession" in repr(task) and not task.done()}
+            assert not left
 
 
 async def test_a_session_keeps_the_order_of_its_batches(engine: Engine, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
@@ -363,10 +363,11 @@ class Appender:
         start = self._unacknowledged[0].start
         stored: dict[int, NewRecord] = {}
         position = start
-        async for records in self._log.read(self._stream, start):
-            for record in records:
-                stored[record.seq_num] = NewRecord(record.body, record.headers)
-                position = record.seq_num + 1
+        async with aclosing(self._log.read(self._stream, start)) as batches:
+            async for records in batches:
+                for record in records:
+                    stored[record.seq_num] = NewRecord(record.body, record.headers)
+                    position = record.seq_num + 1
         while self._unacknowledged:
             batch = self._unacknowledged[0]
             if [stored.get(seq) for seq in range(batch.start, batch.end)] != batch.records:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,7 +22,7 @@ from ..errors import (
     StreamInUse,
 )
 from ..log.port import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, Log
-from ..records import Kind, NewRecord, fence, fence_token, kind, metered_bytes
+from ..records import Kind, NewRecord, Record, fence, fence_token, kind, metered_bytes
 from ..turns import Turn, read_turn
 from .closing import WRITER_LOST
 from .readback import read_generation
@@ -186,18 +187,22 @@ class Claimer:
             start = max(seen, claim.start - _HISTORY)
         else:
             start = max(0, claim.start - _HISTORY_WITHOUT_CURSOR)
-        async for records in self._log.read(claim.stream, start, end=claim.start):
-            for record in records:
-                if kind(record) is Kind.FENCE:
-                    old = tokens.parse(fence_token(record) or "")
-                    if old.key == claim.key:
-                        return True
-                elif b'"resumable.turn"' in record.body:
-                    chunk = decode(record.body)
-                    turn = read_turn(chunk) if chunk else None
-                    if turn and turn.run_id is not None and tokens.key_of(turn.run_id) == claim.key:
-                        return True
+        async with aclosing(self._log.read(claim.stream, start, end=claim.start)) as batches:
+            async for records in batches:
+                if any(_names(record, claim.key) for record in records):
+                    return True
         return False
+
+
+def _names(record: Record, key: str) -> bool:
+    """Whether a record says that the run with this key was there before."""
+    if kind(record) is Kind.FENCE:
+        return tokens.parse(fence_token(record) or "").key == key
+    if b'"resumable.turn"' not in record.body:
+        return False
+    chunk = decode(record.body)
+    turn = read_turn(chunk) if chunk else None
+    return turn is not None and turn.run_id is not None and tokens.key_of(turn.run_id) == key
 
 
 def turn_records(turns: Sequence[Turn], results: Sequence[Chunk] = ()) -> list[NewRecord]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from ..chunks import decode
@@ -35,7 +36,8 @@ async def read_generation(log: Log, stream: str, tail: int) -> Generation:
     window = _WINDOW
     while True:
         start = max(0, tail - window)
-        records = [record async for batch in log.read(stream, start, end=tail) for record in batch]
+        async with aclosing(log.read(stream, start, end=tail)) as batches:
+            records = [record async for batch in batches for record in batch]
         opening = next((i for i in reversed(range(len(records))) if kind(records[i]) is Kind.FENCE), None)
         if opening is not None or start == 0:
             return _generation(records[opening or 0 :], tail)

@@ -10,7 +10,7 @@ Streams come into being when first named.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -80,15 +80,15 @@ class Log(Protocol):
         """Open a session for pipelined appends. Leaving it waits for what was submitted."""
         ...
 
-    def read(self, stream: str, start: int, *, end: int | None = None) -> AsyncIterator[Sequence[Record]]:
+    def read(self, stream: str, start: int, *, end: int | None = None) -> AsyncGenerator[Sequence[Record]]:
         """Batches of the records from ``start`` to the tail as of the call (or to ``end``, exclusive), then ends.
 
         A start before the first readable record begins there; a start at or past the tail yields nothing.
-        Raises LogUnavailable.
+        Raises LogUnavailable. Whoever leaves early closes it (``aclose``).
         """
         ...
 
-    def follow(self, stream: str, start: int) -> AsyncIterator[Sequence[Record]]:
+    def follow(self, stream: str, start: int) -> AsyncGenerator[Sequence[Record]]:
         """Like ``read``, but goes on for ever with what is appended by any process.
 
         A start past the tail begins with the record that gets that number. Raises LogUnavailable; the caller

@@ -10,8 +10,8 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Generator, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from typing import Any, Final
 
@@ -100,21 +100,23 @@ class S2Log:
             self._used = time.time()
             await session.close()
 
-    async def read(self, stream: str, start: int, *, end: int | None = None) -> AsyncIterator[Sequence[Record]]:
+    async def read(self, stream: str, start: int, *, end: int | None = None) -> AsyncGenerator[Sequence[Record]]:
         if end is not None and end <= start:
             return
         limit = None if end is None else ReadLimit(count=end - start)
-        async for records in self._read(stream, start, limit=limit, wait=0):
-            if end is None or records[-1].seq_num < end:
-                yield records
-                continue
-            if within := [record for record in records if record.seq_num < end]:
-                yield within
-            return
+        async with aclosing(self._read(stream, start, limit=limit, wait=0)) as batches:
+            async for records in batches:
+                if end is None or records[-1].seq_num < end:
+                    yield records
+                    continue
+                if within := [record for record in records if record.seq_num < end]:
+                    yield within
+                return
 
-    async def follow(self, stream: str, start: int) -> AsyncIterator[Sequence[Record]]:
-        async for records in self._read(stream, start, limit=None, wait=None):
-            yield records
+    async def follow(self, stream: str, start: int) -> AsyncGenerator[Sequence[Record]]:
+        async with aclosing(self._read(stream, start, limit=None, wait=None)) as batches:
+            async for records in batches:
+                yield records
 
     async def tail(self, stream: str) -> Tail:
         with self._translated():
@@ -132,7 +134,7 @@ class S2Log:
 
     async def _read(
         self, stream: str, start: int, *, limit: ReadLimit | None, wait: int | None
-    ) -> AsyncIterator[list[Record]]:
+    ) -> AsyncGenerator[list[Record]]:
         with self._translated():
             session = self._stream(stream).read_session(start=SeqNum(start), limit=limit, clamp_to_tail=True, wait=wait)
         self._sessions += 1

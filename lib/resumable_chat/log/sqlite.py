@@ -13,7 +13,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -148,7 +148,7 @@ class SqliteLog:
         finally:
             await session.drain()
 
-    async def read(self, stream: str, start: int, *, end: int | None = None) -> AsyncIterator[Sequence[Record]]:
+    async def read(self, stream: str, start: int, *, end: int | None = None) -> AsyncGenerator[Sequence[Record]]:
         tail = (await self.tail(stream)).seq_num
         end = tail if end is None else min(end, tail)
         while start < end:
@@ -158,7 +158,7 @@ class SqliteLog:
             yield page
             start = page[-1].seq_num + 1
 
-    async def follow(self, stream: str, start: int) -> AsyncIterator[Sequence[Record]]:
+    async def follow(self, stream: str, start: int) -> AsyncGenerator[Sequence[Record]]:
         follower = _Follower(stream, asyncio.get_running_loop())
         self._watch(follower)
         try:

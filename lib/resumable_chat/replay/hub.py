@@ -100,6 +100,7 @@ class Hub:
         self._subscribers: set[Subscription] = set()
         self._waiting = 0
         self._task: asyncio.Task[None] | None = None
+        self._ending: set[asyncio.Task[None]] = set()
         self._caught_up: asyncio.Future[None] | None = None
         self._heard = 0.0
 
@@ -137,15 +138,20 @@ class Hub:
     async def close(self) -> None:
         for subscription in self._subscribers:
             subscription.cut("the server is shutting down")
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        self._leave()
+        await asyncio.gather(*self._ending, return_exceptions=True)
 
     def _rest(self) -> None:
-        if self.idle and self._task is not None:
-            self._task.cancel()
-            self._task = None
+        if self.idle:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Stop following."""
+        task, self._task = self._task, None
+        if task is not None:
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+            task.cancel()
 
     async def _run(self, caught_up: asyncio.Future[None]) -> None:
         reaper = asyncio.create_task(self._reap_when_silent(), name=f"reap {self._stream}")
@@ -172,11 +178,12 @@ class Hub:
         while True:
             try:
                 if not caught_up.done():
-                    async for records in self._log.read(self._stream, self.view.position):
-                        self.view.feed(records, emit=False)
+                    async with aclosing(self._log.read(self._stream, self.view.position)) as batches:
+                        async for records in batches:
+                            self.view.feed(records, emit=False)
                     caught_up.set_result(None)
                 self._heard = loop.time()
-                async with aclosing(self._log.follow(self._stream, self.view.position)) as batches:  # type: ignore[type-var]
+                async with aclosing(self._log.follow(self._stream, self.view.position)) as batches:
                     async for records in batches:
                         failing_since, attempt = None, 0
                         self._heard = loop.time()
