@@ -39,6 +39,8 @@ _DEADLINE_MARGIN: Final = 2.0
 _FIRST_LOOK: Final = 0.05
 """Seconds that a replay waits for the log before its headers go out, so that a log out of reach is a 503."""
 
+_LOOK_AGAIN: Final = 0.2
+
 _TRIM_GRACE: Final = 2.0
 """Seconds that readers who are behind have before a single-use stream is emptied."""
 _EVERYTHING: Final = 2**63 - 1
@@ -87,7 +89,7 @@ class ResumableChat:
         self._batch_size = batch_size
         self._linger = linger_duration_ms / 1000
         self._response_lease = response_lease
-        lease = lease_duration_ms / 1000
+        self._lease = lease = lease_duration_ms / 1000
         self._claimer = Claimer(log, lease=lease, writer_lost=DEFAULT_ERROR)
         self._hubs = Hubs(log, lease=lease, writer_lost=DEFAULT_ERROR, session=mode == "session")
         self._runners: dict[str, Runner] = {}
@@ -218,8 +220,7 @@ class ResumableChat:
         )
         self._runners[claim.stream] = runner
         try:
-            called_off = claim.stopped or await self._superseded(claim, seen)
-            token = await runner.run(None if called_off else source)
+            token = await runner.run(await self._wanted(claim, source, seen))
             if token is not None:
                 self._claimer.remember(claim.stream, token)
             return token
@@ -227,12 +228,20 @@ class ResumableChat:
             if self._runners.get(claim.stream) is runner:
                 del self._runners[claim.stream]
 
-    async def _superseded(self, claim: Claim, seen: int | None) -> bool:
-        try:
-            return await self._claimer.superseded(claim, seen)
-        except LogUnavailable as error:
-            logger.warning("the history of %s could not be read: %s", claim.stream, error)
-            return False
+    async def _wanted(self, claim: Claim, source: Source, seen: int | None) -> Source | None:
+        """The source, None if the run was there before or was stopped, one that fails if nobody can tell."""
+        if claim.stopped:
+            return None
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + self._lease / 2
+        while True:
+            try:
+                return None if await self._claimer.superseded(claim, seen) else source
+            except LogUnavailable as error:
+                logger.warning("the history of %s could not be read: %s", claim.stream, error)
+                if loop.time() > give_up_at:
+                    return _failing(error)
+            await asyncio.sleep(_LOOK_AGAIN)
 
     async def replay(
         self,
@@ -309,6 +318,14 @@ class ResumableChat:
 
 def _stream(frames: AsyncIterator[bytes]) -> Response:
     return StreamingResponse(frames, media_type=MEDIA_TYPE, headers=HEADERS)
+
+
+def _failing(error: Exception) -> Source:
+    async def source(messages: Any, context: Any) -> AsyncIterator[Any]:
+        raise error
+        yield
+
+    return source
 
 
 async def _discard(chunks: AsyncIterator[Any]) -> None:

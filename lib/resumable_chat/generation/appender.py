@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from types import TracebackType
@@ -220,12 +220,17 @@ class Appender:
 
     async def _submit(self, session: AppendSession | None, batch: _Batch) -> asyncio.Future[Appended]:
         self.appends += 1
+        records, token, start = batch.records, self._token, batch.start
         if session is None:
-            return asyncio.ensure_future(
-                self._log.append(self._stream, batch.records, fencing_token=self._token, match_seq_num=batch.start)
+            landing: Awaitable[Appended] = self._log.append(
+                self._stream, records, fencing_token=token, match_seq_num=start
             )
-        ticket = await session.submit(batch.records, fencing_token=self._token, match_seq_num=batch.start)
-        return asyncio.ensure_future(ticket)
+        else:
+            landing = await session.submit(records, fencing_token=token, match_seq_num=start)
+        ticket = asyncio.ensure_future(landing)
+        # Behind a first failure nobody asks what became of the others.
+        ticket.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return ticket
 
     async def _acknowledge(self, queue: asyncio.Queue[tuple[_Batch, asyncio.Future[Appended]]]) -> None:
         while True:

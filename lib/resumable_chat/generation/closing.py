@@ -21,6 +21,8 @@ class OpenParts:
         self.message_id = message_id
         self.runs: dict[str | None, None] = {}
         self.texts: dict[str, None] = {}
+        self._asked: set[str] = set()
+        """Messages that are not the assistant's."""
         self.started = False
         self.answered = False
         """An assistant message exists, so an error has a place."""
@@ -32,13 +34,15 @@ class OpenParts:
         """Take note of the next chunk that was or will be written."""
         kind = chunk["type"]
         if kind == "TEXT_MESSAGE_CONTENT":
-            self.answered = True
+            self.answered = self.answered or chunk.get("messageId") not in self._asked
         elif kind == "TEXT_MESSAGE_START":
             message_id = chunk.get("messageId")
             if isinstance(message_id, str):
                 self.texts[message_id] = None
             if chunk.get("role") not in ("user", "system"):
                 self.answered = True
+            elif isinstance(message_id, str):
+                self._asked.add(message_id)
         elif kind == "TEXT_MESSAGE_END":
             self.texts.pop(chunk.get("messageId", ""), None)
         elif kind == "RUN_STARTED":
