@@ -173,7 +173,9 @@ class SessionView:
             if turn.run_id is not None:
                 self.parts.run_id = turn.run_id
                 if turn.run_id in self._past_runs:
-                    return True  # A repeated request: its message is here already.
+                    # A repeated request: its message is here already. The snapshot has tabs leave the run before it.
+                    self._announce = self._must_snapshot = True
+                    return True
                 self._run_id = turn.run_id
             messages = list(self._fold.messages)
             message = turn.message
