@@ -18,6 +18,7 @@ def test_the_public_names() -> None:
         "LogError",
         "LogUnavailable",
         "ResumableChat",
+        "S2Log",
         "Source",
         "SourceContext",
         "SourceError",
@@ -44,6 +45,10 @@ def test_the_public_signatures() -> None:
     assert named == {
         "create_resumable_chat": [
             "log",
+            "access_token",
+            "basin",
+            "endpoints",
+            "encryption_key",
             "mode",
             "enable_stop",
             "lease_duration_ms",
@@ -62,7 +67,7 @@ def test_the_public_signatures() -> None:
             "data",
             "deadline",
         ],
-        "make_resumable": ["stream", "chunks", "delivery", "wait_until", "deadline"],
+        "make_resumable": ["stream", "chunks", "delivery", "wait_until", "run_id", "deadline"],
         "replay": ["stream", "from_seq_num", "live", "deadline"],
         "stop_session": ["stream", "run_id"],
         "close": [],

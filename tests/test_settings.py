@@ -19,9 +19,11 @@ def test_without_settings_there_is_a_file_beside_the_project() -> None:
 
 
 def test_what_is_set_is_taken() -> None:
-    """A relative and an absolute path, the prefix and the lease."""
+    """A relative and an absolute path, the prefix, the lease, the mode and how it delivers."""
     environ = {"CHAT_LOG": "sqlite:////var/chat.db", "CHAT_STREAM_PREFIX": "prod-", "CHAT_LEASE_MS": "5000"}
     assert Settings.from_environ(environ) == Settings(Path("/var/chat.db"), "prod-", 5000)
+    settings = Settings.from_environ({"CHAT_MODE": "shared", "CHAT_DELIVERY": "replay"})
+    assert (settings.mode, settings.delivery) == ("shared", "replay")
     assert Settings.from_environ({"CHAT_LOG": "sqlite:///x.db"}).log == Path("x.db")
 
 
@@ -32,6 +34,8 @@ def test_what_is_set_is_taken() -> None:
         ({"CHAT_LOG": "sqlite://"}, "CHAT_LOG"),
         ({"CHAT_LEASE_MS": "soon"}, "CHAT_LEASE_MS"),
         ({"CHAT_LEASE_MS": "10"}, "CHAT_LEASE_MS"),
+        ({"CHAT_MODE": "all"}, "CHAT_MODE"),
+        ({"CHAT_DELIVERY": "pigeon"}, "CHAT_DELIVERY"),
         ({"AWS_LAMBDA_FUNCTION_NAME": "f"}, "S2_BASIN"),
         ({"S2_BASIN": "my-basin"}, "S2_ACCESS_TOKEN"),
         ({"S2_ACCESS_TOKEN": "t"}, "S2_BASIN"),
@@ -67,7 +71,7 @@ def test_s2_is_the_log_when_it_is_set() -> None:
 def test_s2_settings_that_cannot_be_right_are_refused(fields: dict[str, Any]) -> None:
     """A malformed name or key is an error at the start, not at the first request."""
     with pytest.raises(ConfigurationError, match="S2 settings"):
-        open_log(Settings(S2Settings(**{"access_token": "t", "basin": "my-basin", **fields})))
+        open_log(S2Settings(**{"access_token": "t", "basin": "my-basin", **fields}))
 
 
 @pytest.mark.parametrize("named", ["nothing", "no.such.module:x", "json:no_such_name"])

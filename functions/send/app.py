@@ -1,10 +1,16 @@
-"""POST /api/chat: store the user's message, answer 202, run the model behind the response."""
+"""POST /api/chat: store the user's message, answer 202, run the model behind the response.
+
+In the modes other than session, the answer's chunks are all that is stored, and they are the response.
+"""
+
+from dataclasses import replace
 
 from fastapi import FastAPI, Request, Response
 from mangum import Mangum
 
 from resumable_chat.http import read_send
 from resumable_chat.service import service
+from resumable_chat.turns import normalise
 
 app = FastAPI(title="send", lifespan=service.lifespan, exception_handlers=service.handlers, openapi_url=None)
 
@@ -12,10 +18,20 @@ app = FastAPI(title="send", lifespan=service.lifespan, exception_handlers=servic
 @app.post("/api/chat")
 async def send(request: Request) -> Response:
     wanted = await read_send(request)
+    source = service.source  # your own model goes here: any function from messages to a stream of chunks
+    if service.settings.mode != "session":
+        messages = normalise(wanted.messages)
+        return await service.chat.make_resumable(
+            service.stream(wanted.chat_id),
+            lambda _, context: source(messages, replace(context, data=wanted.data)),
+            delivery=service.settings.delivery,
+            wait_until=service.wait_until(request),
+            run_id=wanted.run_id,
+        )
     return await service.chat.make_session_response(
         service.stream(wanted.chat_id),
         messages=wanted.messages,
-        source=service.source,  # your own model goes here: any function from messages to a stream of chunks
+        source=source,
         wait_until=service.wait_until(request),
         run_id=wanted.run_id,
         seen=wanted.seen,

@@ -8,7 +8,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, get_args
 
 from starlette.responses import Response, StreamingResponse
 
@@ -23,17 +23,15 @@ from .records import trim
 from .replay.frames import HEADERS, MEDIA_TYPE
 from .replay.hub import Hubs
 from .replay.response import body
-from .settings import DEFAULT_LEASE_MS, MIN_LEASE_MS, Settings, open_log
+from .settings import MIN_LEASE_MS, Delivery, Mode, S2Settings, Settings, open_log
 from .sources.port import Source
 from .turns import normalise, tool_results, turns_of
 
 logger = logging.getLogger(__name__)
 
-Mode = Literal["session", "shared", "single-use"]
-Delivery = Literal["response", "replay"]
-WaitUntil = Callable[[Coroutine[Any, Any, None]], object]
+WaitUntil = Callable[[Coroutine[Any, Any, Any]], object]
 
-ACTIVE_LEASE_MS: Final = 5_000
+LEASE_MS: Final[Mapping[Mode, int]] = {"session": 15_000, "shared": 5_000, "single-use": 5_000}
 LAMBDA_RESPONSE_SECONDS: Final = 60.0
 _DEADLINE_MARGIN: Final = 2.0
 _FIRST_LOOK: Final = 0.05
@@ -76,7 +74,7 @@ class ResumableChat:
         *,
         mode: Mode = "session",
         enable_stop: bool = True,
-        lease_duration_ms: int = DEFAULT_LEASE_MS,
+        lease_duration_ms: int = LEASE_MS["session"],
         on_error: Callable[[BaseException], str] = default_on_error,
         batch_size: int = 10,
         linger_duration_ms: int = 50,
@@ -132,64 +130,60 @@ class ResumableChat:
                 data=data or {},
                 deadline=deadline,
             )
-            running = self._answer(claim, run, source, seen)
-            if wait_until is None:
-                await running
-            else:
-                wait_until(running)
+            await _behind(wait_until, self._run(claim, run, source, seen))
         return Response(status_code=202, headers=_NO_STORE)
-
-    async def _answer(self, claim: Claim, run: Run, source: Source, seen: int | None) -> None:
-        await self._run(claim, run, source, seen)
 
     async def make_resumable(
         self,
         stream: str,
-        chunks: AsyncIterator[Any],
+        chunks: AsyncIterator[Any] | Source,
         *,
         delivery: Delivery = "response",
         wait_until: WaitUntil | None = None,
+        run_id: str | None = None,
         deadline: float | None = None,
     ) -> Response:
         """Store these chunks as the stream's generation, in the modes ``single-use`` and ``shared``.
 
-        ``delivery`` "response" answers with the chunks as they land in the log, as server-sent events; "replay" with
-        202, for clients that read the replay. 409 if the stream is in use. The writing goes on when the reader leaves;
-        ``wait_until`` is handed its coroutine, otherwise the response ends after it.
+        ``chunks`` may also be a source, which is called with no messages and the run's context once the stream is
+        claimed. ``delivery`` "response" answers with the chunks as they land in the log, as server-sent events; "replay"
+        with 202, for clients that read the replay. 409 if the stream is in use, unless by this very ``run_id``. The
+        writing goes on when the reader leaves; ``wait_until`` is handed its coroutine, otherwise the response ends
+        after it.
         """
+        source: Source = chunks if callable(chunks) else lambda messages, context: chunks
+        key = tokens.key_of(run_id) if run_id is not None else None
         try:
             if self._mode == "session":
                 raise ConfigurationError("make_resumable is for the modes 'single-use' and 'shared'.")
             if self._mode == "single-use":
-                claim: Claim | None = await self._claimer.claim_unused(stream)
+                claim = await self._claimer.claim_unused(stream, key)
             else:
-                claim = await self._claimer.claim(stream, [], None)
+                claim = await self._claimer.claim(stream, [], key)
         except ChatError as error:
             await _discard(chunks)
             return error_response(error)
-        if claim is None:  # Only a claim with a key can find itself done already.
-            raise AssertionError
-        run = Run(
-            run_id=f"run-{tokens.random_nonce(12)}",
-            thread_id=stream,
-            message_id=f"msg-{tokens.random_nonce(12)}",
-            messages=(),
-            deadline=deadline,
-        )
-        writing: Coroutine[Any, Any, None] = self._write(claim, run, chunks)
+        if claim is None:
+            await _discard(chunks)
+        else:
+            run = Run(
+                run_id=run_id if run_id is not None else f"run-{tokens.random_nonce(12)}",
+                thread_id=stream,
+                message_id=f"msg-{tokens.random_nonce(12)}",
+                messages=(),
+                deadline=deadline,
+            )
+            if delivery == "response" and wait_until is None:
+                wait_until = self._background.wait_until
+            await _behind(wait_until, self._write(claim, run, source))
         if delivery == "replay":
-            if wait_until is None:
-                await writing
-            else:
-                wait_until(writing)
             return Response(status_code=202, headers=_NO_STORE)
-        (wait_until or self._background.wait_until)(writing)
-        return await self._active(stream, claim.start, deadline, ended_too=True)
+        return await self._active(stream, claim.start if claim else None, deadline, ended_too=True)
 
-    async def _write(self, claim: Claim, run: Run, chunks: AsyncIterator[Any]) -> None:
+    async def _write(self, claim: Claim, run: Run, source: Source) -> None:
         if claim.start:
             claim = await self._trim(claim)
-        token = await self._run(claim, run, lambda messages, context: chunks, None)
+        token = await self._run(claim, run, source, None)
         if self._mode == "single-use" and token is not None:
             await asyncio.sleep(_TRIM_GRACE)
             with suppress(LogError):
@@ -281,6 +275,9 @@ class ResumableChat:
             subscription = await attaching
         except ChatError as error:
             return error_response(error)
+        except asyncio.CancelledError:
+            attaching.cancel()
+            raise
         if subscription.nothing:
             hub.detach(subscription)
             return Response(status_code=204, headers=_NO_STORE)
@@ -328,7 +325,15 @@ def _failing(error: Exception) -> Source:
     return source
 
 
-async def _discard(chunks: AsyncIterator[Any]) -> None:
+async def _behind(wait_until: WaitUntil | None, work: Coroutine[Any, Any, Any]) -> None:
+    """Hand the work over; without anybody to take it, wait for it."""
+    if wait_until is None:
+        await work
+    else:
+        wait_until(work)
+
+
+async def _discard(chunks: object) -> None:
     close = getattr(chunks, "aclose", None)
     if close is not None:
         await close()
@@ -337,7 +342,11 @@ async def _discard(chunks: AsyncIterator[Any]) -> None:
 def create_resumable_chat(
     *,
     log: Log | None = None,
-    mode: Mode = "session",
+    access_token: str | None = None,
+    basin: str | None = None,
+    endpoints: tuple[str, str] | None = None,
+    encryption_key: str | None = None,
+    mode: Mode | None = None,
     enable_stop: bool = True,
     lease_duration_ms: int | None = None,
     on_error: Callable[[BaseException], str] = default_on_error,
@@ -345,31 +354,38 @@ def create_resumable_chat(
     linger_duration_ms: int = 50,
     environ: Mapping[str, str] = os.environ,
 ) -> ResumableChat:
-    """A chat server on ``log``, or on the log that the environment names (see docs/configuration.md).
+    """A chat server on ``log``, on the S2 basin given, or on the log that the environment names.
 
-    ``mode`` "session" keeps whole chats; "shared" (one stream, its active generation only) and "single-use" (one
-    stream for each generation) make a stream of chunks resumable. ``lease_duration_ms`` None takes CHAT_LEASE_MS,
-    else 15,000 in session mode and 5,000 in the others.
+    ``access_token`` and ``basin`` name an S2 basin; ``endpoints`` (account, basin) another S2 than the cloud's;
+    ``encryption_key`` is base64. ``mode`` "session" keeps whole chats; "shared" (one stream, its active generation
+    only) and "single-use" (one stream for each generation) make a stream of chunks resumable. What is None comes from
+    the environment (docs/configuration.md), else ``mode`` is "session" and ``lease_duration_ms`` 15,000 in session
+    mode, 5,000 in the others.
 
     Raises ConfigurationError.
     """
-    if mode not in get_args(Mode):
+    if mode is not None and mode not in get_args(Mode):
         raise ConfigurationError(f"mode is {mode!r}; it must be one of {', '.join(get_args(Mode))}.")
     if batch_size < 1 or linger_duration_ms < 0 or (lease_duration_ms or MIN_LEASE_MS) < MIN_LEASE_MS:
         raise ConfigurationError(
             f"batch_size must be at least 1, linger_duration_ms at least 0, lease_duration_ms at least {MIN_LEASE_MS} "
             "(a writer's heartbeat comes every second)."
         )
+    if any((access_token, basin, endpoints, encryption_key)):
+        if log is not None or not access_token or not basin:
+            raise ConfigurationError("Give either a log, or access_token and basin together.")
+        log = open_log(S2Settings(access_token, basin, endpoints, encryption_key))
     if log is None:
         settings = Settings.from_environ(environ)
-        log = open_log(settings)
-        if lease_duration_ms is None and environ.get("CHAT_LEASE_MS"):
-            lease_duration_ms = settings.lease_ms
+        log = open_log(settings.log)
+        mode = mode or settings.mode
+        lease_duration_ms = lease_duration_ms or settings.lease_ms
+    mode = mode or "session"
     return ResumableChat(
         log,
         mode=mode,
         enable_stop=enable_stop,
-        lease_duration_ms=lease_duration_ms or (DEFAULT_LEASE_MS if mode == "session" else ACTIVE_LEASE_MS),
+        lease_duration_ms=lease_duration_ms or LEASE_MS[mode],
         on_error=on_error,
         batch_size=batch_size,
         linger_duration_ms=linger_duration_ms,

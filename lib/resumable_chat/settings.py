@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, cast, get_args
 
 from .errors import ConfigurationError
 
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from .sources.port import Source
 
 DEFAULT_LOG: Final = "sqlite:///chat.db"
-DEFAULT_LEASE_MS: Final = 15_000
+
+Mode = Literal["session", "shared", "single-use"]
+Delivery = Literal["response", "replay"]
 _S2_VARIABLES: Final = (
     "S2_ACCESS_TOKEN",
     "S2_BASIN",
@@ -42,20 +44,36 @@ class Settings:
     """The settings of one process, checked.
 
     ``log`` is the embedded log's file, or an S2 basin; ``stream_prefix`` is put before every chat id; ``lease_ms`` is
-    the silence, in ms, after which a run counts as abandoned.
+    the silence, in ms, after which a run counts as abandoned (None: the mode's own); ``delivery`` is how the modes
+    other than session answer a send.
     """
 
     log: Path | S2Settings
     stream_prefix: str = ""
-    lease_ms: int = DEFAULT_LEASE_MS
+    lease_ms: int | None = None
+    mode: Mode = "session"
+    delivery: Delivery = "response"
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """Read the environment. Raises ConfigurationError naming the variable to set."""
-        lease = environ.get("CHAT_LEASE_MS", "") or str(DEFAULT_LEASE_MS)
-        if not lease.isdecimal() or int(lease) < MIN_LEASE_MS:
+        lease = environ.get("CHAT_LEASE_MS", "")
+        if lease and (not lease.isdecimal() or int(lease) < MIN_LEASE_MS):
             raise ConfigurationError(f"CHAT_LEASE_MS is {lease!r}; write a number of ms, at least {MIN_LEASE_MS}.")
-        return cls(_log(environ), environ.get("CHAT_STREAM_PREFIX", ""), int(lease))
+        mode, delivery = environ.get("CHAT_MODE") or "session", environ.get("CHAT_DELIVERY") or "response"
+        for name, value, known in (
+            ("CHAT_MODE", mode, get_args(Mode)),
+            ("CHAT_DELIVERY", delivery, get_args(Delivery)),
+        ):
+            if value not in known:
+                raise ConfigurationError(f"{name} is {value!r}; it must be one of {', '.join(known)}.")
+        return cls(
+            _log(environ),
+            environ.get("CHAT_STREAM_PREFIX", ""),
+            int(lease) if lease else None,
+            cast("Mode", mode),
+            cast("Delivery", delivery),
+        )
 
 
 def _log(environ: Mapping[str, str]) -> Path | S2Settings:
@@ -93,16 +111,20 @@ def _s2(given: Mapping[str, str]) -> S2Settings:
     )
 
 
-def open_log(settings: Settings) -> Log:
-    """The log these settings name. Raises ConfigurationError."""
-    if isinstance(settings.log, Path):
+def open_log(where: Path | S2Settings) -> Log:
+    """The log at that place. Raises ConfigurationError."""
+    if isinstance(where, Path):
         from .log.sqlite import SqliteLog
 
-        return SqliteLog(settings.log)
+        return SqliteLog(where)
     from .log.s2 import S2Log
 
-    s2 = settings.log
-    return S2Log(access_token=s2.access_token, basin=s2.basin, endpoints=s2.endpoints, encryption_key=s2.encryption_key)
+    return S2Log(
+        access_token=where.access_token,
+        basin=where.basin,
+        endpoints=where.endpoints,
+        encryption_key=where.encryption_key,
+    )
 
 
 def source_from_environ(environ: Mapping[str, str] = os.environ) -> Source:

@@ -127,16 +127,21 @@ class Claimer:
                 return claimed
         raise LogUnavailable("The chat is being written to by too many senders at once. Try again.")
 
-    async def claim_unused(self, stream: str) -> Claim:
-        """Open the one generation of a stream that was never used. Raises StreamInUse (409), LogUnavailable."""
-        token = tokens.opening(None, self._nonce)
+    async def claim_unused(self, stream: str, key: str | None) -> Claim | None:
+        """Open the one generation of a stream that was never used; None if the run with this key did, or was stopped.
+
+        Raises StreamInUse (409), LogUnavailable.
+        """
+        token = tokens.opening(key, self._nonce)
         for attempt in range(_ATTEMPTS):
             try:
                 appended = await self._log.append(stream, [fence(token)], fencing_token="", match_seq_num=0)
-                return Claim(stream, token, appended.start, appended.end, None, "", False)
+                return Claim(stream, token, appended.start, appended.end, key, "", False)
             except FencingTokenMismatch as refused:
                 if refused.current == token:
-                    return await self._landed(stream, token, 0, None, "", False)
+                    return await self._landed(stream, token, 0, key, "", False)
+                if key is not None and tokens.parse(refused.current).key == key:
+                    return None
                 raise StreamInUse from refused
             except SeqNumMismatch as refused:
                 raise StreamInUse from refused
