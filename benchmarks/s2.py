@@ -2,18 +2,22 @@
 
 * cold and warm replay of a chat of 1,000 turns, as the plain log format stores it (209 records a turn) and as our own
   writer leaves it, against reading the same records through the SDK alone;
-* send to 202, send to RUN_STARTED at a reader, chunk yielded to chunk delivered, against one bare append.
+* send to 202, send to RUN_STARTED at a reader, chunk yielded to chunk delivered, against one bare append;
+* how many appends an answer costs, by how far apart its chunks come;
+* a thousand readers of one chat in one process: memory for each, and when the last of them has a chunk.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 import time
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from s2_sdk import S2, BasinConfig, Endpoints, ReadLimit, SeqNum
@@ -29,6 +33,7 @@ from .table import quantile, show
 TURNS = int(os.environ.get("TURNS", "1000"))
 DELTAS = 200
 ROUNDS = 200
+READERS = 1000
 ENDPOINT = os.environ.get("S2_TEST_ENDPOINT", "")
 
 
@@ -186,6 +191,105 @@ async def latencies(log: S2Log) -> None:
     )
 
 
+class Counting(S2Log):
+    """Counts batches, however they are appended."""
+
+    appends = 0
+
+    async def append(self, *args: Any, **options: Any) -> Any:
+        self.appends += 1
+        return await super().append(*args, **options)
+
+    @asynccontextmanager
+    async def append_session(self, stream: str) -> AsyncIterator[Any]:
+        async with super().append_session(stream) as session:
+            submit: Any = session.submit
+
+            async def counted(*args: Any, **options: Any) -> Any:
+                self.appends += 1
+                return await submit(*args, **options)
+
+            session.submit = counted  # type: ignore[method-assign]
+            yield session
+
+
+async def appends(basin: str) -> None:
+    rows = []
+    for gap in (0.0, 0.002, 0.01, 0.03):
+        log = Counting(access_token="ignored", basin=basin, endpoints=(ENDPOINT, ENDPOINT))  # noqa: S106
+
+        async def source(messages: Any, context: Any, gap: float = gap) -> AsyncIterator[Any]:
+            for n in range(DELTAS):
+                yield {"type": "TEXT_MESSAGE_CONTENT", "messageId": context.message_id, "delta": f"word {n} "}
+                await asyncio.sleep(gap)
+
+        stream = f"appends-{gap}"
+        await ResumableChat(log).make_session_response(stream, messages=[user(0)], source=source)
+        records = (await log.tail(stream)).seq_num
+        rows.append((f"{gap * 1000:g}", DELTAS, log.appends, f"{DELTAS / log.appends:.1f}", records))
+        await log.close()
+    columns = ["ms between chunks", "chunks", "appends", "chunks / append", "records"]
+    show("Appends for one answer, claim and end included", columns, rows)
+
+
+def resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+async def subscribers(log: S2Log) -> None:
+    rows = []
+    for count in (1, READERS):
+        chat, background = ResumableChat(log), Background()
+        stream = f"readers-{count}"
+        yielded: dict[bytes, float] = {}
+        ready = asyncio.Event()
+
+        async def source(
+            messages: Any, context: Any, yielded: dict[bytes, float] = yielded, ready: asyncio.Event = ready
+        ) -> AsyncIterator[Any]:
+            await ready.wait()
+            for n in range(50):
+                await asyncio.sleep(0.1)
+                yielded[f"<{n}>".encode()] = time.perf_counter()
+                yield {"type": "TEXT_MESSAGE_CONTENT", "messageId": context.message_id, "delta": f"<{n}>"}
+
+        delivered: list[float] = []
+
+        async def read(body: Any, yielded: dict[bytes, float] = yielded, delivered: list[float] = delivered) -> None:
+            seen = 0
+            async with aclosing(body):
+                async for part in body:
+                    now = time.perf_counter()
+                    while (mark := f"<{seen}>".encode()) in yielded and mark in part:
+                        delivered.append(now - yielded[mark])
+                        seen += 1
+                    if b"RUN_FINISHED" in part:
+                        return
+
+        await chat.make_session_response(stream, messages=[user(0)], source=source, wait_until=background.wait_until)
+        gc.collect()
+        before = resident_bytes()
+        bodies: list[Any] = [(await chat.replay(stream)).body_iterator for _ in range(count)]  # type: ignore[attr-defined]
+        readers = [asyncio.create_task(read(body)) for body in bodies]
+        await asyncio.sleep(1)
+        memory = (resident_bytes() - before) / count
+        ready.set()
+        await asyncio.gather(*readers)
+        await background.drain(10)
+        assert len(delivered) == 50 * count
+        rows.append(
+            (
+                f"{count:,}",
+                f"{memory / 1024:.1f}" if count > 1 else "",
+                f"{quantile(delivered, 0.5) * 1000:.1f}",
+                f"{quantile(delivered, 0.99) * 1000:.1f}",
+            )
+        )
+    columns = ["readers", "KiB each", "yielded to delivered, median, ms", "p99, ms"]
+    show("Readers of one chat in one process, chunks 100 ms apart", columns, rows)
+
+
 def log_of(basin: str) -> S2Log:
     return S2Log(access_token="ignored", basin=basin, endpoints=(ENDPOINT, ENDPOINT))  # noqa: S106 - S2 Lite has none
 
@@ -199,6 +303,8 @@ async def main() -> None:
         await client.create_basin(basin, config=config)
     log = log_of(basin)
     await latencies(log)
+    await appends(basin)
+    await subscribers(log)
     await replays(basin, log)
     await log.close()
 

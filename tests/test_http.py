@@ -126,6 +126,27 @@ async def test_the_key_may_come_in_a_header(server: str) -> None:
             assert (await http.delete(f"/api/chat?id=key-{header}&runId=k")).status_code == 202
 
 
+@pytest.mark.parametrize("delivery", ["response", "replay"])
+async def test_the_functions_take_the_mode_from_the_environment(tmp_path: Path, delivery: str) -> None:
+    """CHAT_MODE and CHAT_DELIVERY: the send is the answer, or its replay is; afterwards there is none."""
+    environ = {"CHAT_MODE": "single-use", "CHAT_DELIVERY": delivery}
+    with local_server(tmp_path / "chat.db", **environ) as (base, _):
+        async with client(base) as http, asyncio.timeout(30):
+            sent = await http.post("/api/chat", json={**GOOD, "runId": "r1"})
+            if delivery == "replay":
+                assert (sent.status_code, sent.content) == (202, b"")
+                sent = await http.get("/api/chat/replay?id=c1")
+            assert sent.status_code == 200
+            told = [chunk for _, chunk in frames(sent.content)]
+            assert told[0]["type"] == "RUN_STARTED" and told[0]["runId"] == "r1"
+            assert told[-1]["type"] == "RUN_FINISHED"
+            assert "**Hello**" in "".join(c["delta"] for c in told if c["type"] == "TEXT_MESSAGE_CONTENT")
+            assert (await http.get("/api/chat/replay?id=c1")).status_code == 204
+            assert (await http.post("/api/chat", json={**GOOD, "runId": "r2"})).status_code == 409
+            refused = await http.post("/api/chat", json={**GOOD, "messages": {}})
+            assert refused.status_code == 400
+
+
 async def test_kill_9_in_mid_answer_leaves_a_chat_that_goes_on(tmp_path: Path) -> None:
     """A second process on the same file ends the dead run for its readers, and takes the next message."""
     log = tmp_path / "chat.db"

@@ -124,6 +124,42 @@ async def test_a_stop_ends_it(tmp_path: Path) -> None:
         await background.drain(5)
 
 
+@pytest.mark.parametrize("mode", ["single-use", "shared"])
+async def test_the_same_run_sent_twice_runs_once(tmp_path: Path, mode: Any) -> None:
+    """The repetition, in mid-answer and after it, gets the same answer or 202, never a second run or a 409."""
+    async with fresh_log(tmp_path) as log:
+        chat, background, gate = ResumableChat(log, mode=mode), Background(), asyncio.Event()
+        await chat.make_resumable(
+            "s", words("a", gate=gate), delivery="replay", wait_until=background.wait_until, run_id="r"
+        )
+        other = ResumableChat(log, mode=mode)
+        again = await other.make_resumable("s", words("b"), run_id="r")
+        gate.set()
+        async with asyncio.timeout(20):
+            body = await whole(again)
+        assert types(body) == TYPES and b'"delta":"a"' in body
+        await background.drain(10)
+        late = await other.make_resumable("s", words("b"), delivery="replay", run_id="r")
+        assert late.status_code == 202
+        assert "b" not in [chunk.get("delta") for chunk in await chunks_of(log, "s")]
+
+
+async def test_a_source_is_called_once_the_stream_is_claimed(tmp_path: Path) -> None:
+    """With the run's context; not at all when the stream is in use."""
+    asked = []
+
+    async def source(messages: Any, context: Any) -> AsyncIterator[dict[str, Any]]:
+        asked.append((messages, context.run_id))
+        yield {"type": "TEXT_MESSAGE_CONTENT", "messageId": context.message_id, "delta": "a"}
+
+    async with fresh_log(tmp_path) as log:
+        chat = ResumableChat(log, mode="single-use")
+        for run_id, status in (("r1", 202), ("r2", 409)):
+            response = await chat.make_resumable("s", source, delivery="replay", run_id=run_id)
+            assert response.status_code == status
+        assert asked == [((), "r1")]
+
+
 async def test_each_mode_has_its_own_way_in(tmp_path: Path) -> None:
     """The wrong method for a mode is a 500 for the client and says so in the log; nothing is written."""
     async with fresh_log(tmp_path) as log:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from resumable_chat import ConfigurationError
+from resumable_chat import ConfigurationError, S2Log, SqliteLog, create_resumable_chat
 from resumable_chat.settings import S2Settings, Settings, open_log, source_from_environ
 from resumable_chat.sources.demo import demo_source
 from resumable_chat.sources.openai import OpenAISource
@@ -72,6 +72,18 @@ def test_s2_settings_that_cannot_be_right_are_refused(fields: dict[str, Any]) ->
     """A malformed name or key is an error at the start, not at the first request."""
     with pytest.raises(ConfigurationError, match="S2 settings"):
         open_log(S2Settings(**{"access_token": "t", "basin": "my-basin", **fields}))
+
+
+async def test_options_win_over_the_environment(tmp_path: Path) -> None:
+    """A log or a basin given in code is taken as it is; half a basin, or both, is refused."""
+    environ = {"CHAT_LOG": f"sqlite:///{tmp_path}/chat.db", "CHAT_MODE": "shared"}
+    assert create_resumable_chat(environ=environ)._mode == "shared"
+    assert create_resumable_chat(environ=environ, mode="single-use")._mode == "single-use"
+    given: dict[str, Any] = {"access_token": "t", "basin": "my-basin"}
+    assert isinstance(create_resumable_chat(**given, environ=environ)._log, S2Log)
+    for wrong in ({"basin": "my-basin"}, {"access_token": "t"}, {**given, "log": SqliteLog(tmp_path / "x.db")}):
+        with pytest.raises(ConfigurationError, match="access_token and basin"):
+            create_resumable_chat(**wrong, environ=environ)
 
 
 @pytest.mark.parametrize("named", ["nothing", "no.such.module:x", "json:no_such_name"])

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
-from s2_sdk import S2, BasinConfig, Endpoints
+from s2_sdk import S2, BasinConfig, Encryption, Endpoints
 
 from resumable_chat.log.port import Log
 from resumable_chat.log.s2 import S2Log
@@ -38,11 +38,13 @@ async def _s2(folder: Path) -> AsyncIterator[Log]:
         await log.close()
 
 
-async def fresh_basin(*, create_streams: bool = True) -> str:
+async def fresh_basin(*, create_streams: bool = True, stream_cipher: Encryption | None = None) -> str:
     """A new basin on the test server."""
     name = f"test-{uuid.uuid4().hex[:16]}"
     async with S2("ignored", endpoints=Endpoints(S2_ENDPOINT, S2_ENDPOINT)) as client:
-        config = BasinConfig(create_stream_on_append=create_streams, create_stream_on_read=create_streams)
+        config = BasinConfig(
+            create_stream_on_append=create_streams, create_stream_on_read=create_streams, stream_cipher=stream_cipher
+        )
         await client.create_basin(name, config=config)
     return name
 

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import os
+import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import RequestReceived
+from s2_sdk import Encryption
 
 from resumable_chat import ResumableChat
 from resumable_chat.background import Background
@@ -19,7 +27,7 @@ from resumable_chat.log import s2 as module
 from resumable_chat.log.s2 import S2Log
 from resumable_chat.records import NewRecord
 
-from ..chats import Tab, chunks_of, story, user
+from ..chats import Tab, Words, chunks_of, replayed, story, user, whole
 from ..servers import free_port
 from .engines import S2_ENDPOINT, fresh_basin
 
@@ -86,6 +94,58 @@ async def test_a_server_that_never_answers_is_given_up() -> None:
     server.close()
 
 
+class Refusing(asyncio.Protocol):
+    """A server of HTTP/2 that answers every request with one status."""
+
+    def __init__(self, status: int) -> None:
+        self._status = status
+        self._h2 = H2Connection(H2Configuration(client_side=False))
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+        self._h2.initiate_connection()
+        transport.write(self._h2.data_to_send())
+
+    def data_received(self, data: bytes) -> None:
+        for event in self._h2.receive_data(data):
+            if isinstance(event, RequestReceived):
+                body = json.dumps({"code": "no", "message": "because"}).encode()
+                headers = [(":status", str(self._status)), ("content-type", "application/json")]
+                self._h2.send_headers(event.stream_id, headers)
+                self._h2.send_data(event.stream_id, body, end_stream=True)
+        self._transport.write(self._h2.data_to_send())
+
+
+@pytest.mark.parametrize(
+    ("status", "says"), [(401, "S2_ACCESS_TOKEN"), (403, "S2_ACCESS_TOKEN"), (429, "patience"), (500, "Try again")]
+)
+async def test_a_refusal_says_what_to_set(status: int, says: str) -> None:
+    """A bad token, too many requests and a broken server: each has its own text, and none of them hangs."""
+    server = await asyncio.get_running_loop().create_server(lambda: Refusing(status), "127.0.0.1", 0)
+    endpoint = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    for text in await refused(log_of("some-basin", endpoint)):
+        assert says in text and "because" in text and "ignored" not in text
+    server.close()
+
+
+async def test_an_encrypted_chat_is_read_with_its_key_alone() -> None:
+    """With the key everything works as without encryption; with another one, or none, nothing is shown."""
+    keys = [base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2)]
+    basin = await fresh_basin(stream_cipher=Encryption.AES_256_GCM)
+    log = log_of(basin, encryption_key=keys[0])
+    chat = ResumableChat(log)
+    response = await chat.make_session_response("s", messages=[user("u", "secret text")], source=Words("an answer"))
+    assert response.status_code == 202
+    assert "an answer" in str(await replayed(chat, "s"))
+    await chat.close()
+    for key in (keys[1], None):
+        other = ResumableChat(log_of(basin, encryption_key=key))
+        refusal = await other.replay("s", live=False)
+        with suppress(LogError):
+            assert b"answer" not in await whole(refusal)
+        await other.close()
+
+
 async def test_an_idle_client_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a freeze the old connections are not trusted: the next call uses new ones, and succeeds at once."""
     log = log_of(await fresh_basin())
@@ -122,6 +182,15 @@ class Lite:
                 except httpx.HTTPError:
                     await asyncio.sleep(0.1)
 
+    async def freeze(self, seconds: float) -> None:
+        """Neither answer nor refuse anything for a while."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         if self._process is not None:
             self._process.kill()
@@ -130,8 +199,11 @@ class Lite:
 
 
 @pytest.mark.timeout(180)
-async def test_a_killed_and_restarted_server_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """S2 Lite on disk is killed in mid-answer and comes back after seconds: writer and readers go on."""
+@pytest.mark.parametrize("fault", ["killed", "stopped"])
+async def test_a_server_that_is_gone_for_a_while_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    """S2 Lite on disk is killed in mid-answer and started again, or stopped for ten seconds: all go on."""
     words = [f"{index} " for index in range(120)]
 
     async def slow(messages: Any, context: Any) -> Any:
@@ -152,9 +224,12 @@ async def test_a_killed_and_restarted_server_loses_nothing(tmp_path: Path, monke
         async with Tab(chat, "s") as tab:
             await tab.until("TEXT_MESSAGE_CONTENT")
             await asyncio.sleep(1)
-            lite.kill()
-            await asyncio.sleep(3)
-            await lite.start()
+            if fault == "killed":
+                lite.kill()
+                await asyncio.sleep(3)
+                await lite.start()
+            else:
+                await lite.freeze(10)
             frames = await tab.until("RUN_FINISHED", seconds=90)
         await background.drain(30)
         told = await story(log, "s")

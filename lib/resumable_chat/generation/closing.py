@@ -71,10 +71,6 @@ class OpenParts:
         """Whether no run is open any more after this RUN_FINISHED or RUN_ERROR."""
         return not self.runs.keys() - {_run_id(terminal)}
 
-    def names(self, run_id: str) -> bool:
-        """Whether the generation is, or contains, the run with this id."""
-        return run_id == self.run_id or run_id in self.runs
-
     def finish(self, reason: str = "stop") -> list[Chunk]:
         """The chunks that end the generation well; none if its own terminal came last."""
         if not self.open:

@@ -157,7 +157,6 @@ class _Answer:
         self._id = context.message_id
         self._step = f"think-{context.message_id}"
         self._thinking = False
-        self._text_ended = False
         self._calls: dict[int, str] = {}
         self._reason = "stop"
         self._usage: dict[str, Any] | None = None

@@ -38,7 +38,6 @@ class _State:
 
     __slots__ = (
         "calls",
-        "complete",
         "emitted",
         "role",
         "segment",
@@ -57,7 +56,6 @@ class _State:
         self.step: Any = None
         self.calls: dict[Any, _Call] = {}
         self.tools_since = False
-        self.complete = False
 
 
 class StreamProcessor:
@@ -244,7 +242,6 @@ class StreamProcessor:
     def _reopen(self, message_id: Any) -> tuple[Any, _State]:
         state = self._states[message_id]
         self._active[message_id] = None
-        state.complete = False
         return message_id, state
 
     def _merge_metadata(self, message_id: Any, chunk: Chunk) -> None:
