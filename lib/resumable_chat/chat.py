@@ -146,10 +146,10 @@ class ResumableChat:
         """Store these chunks as the stream's generation, in the modes ``single-use`` and ``shared``.
 
         ``chunks`` may also be a source, which is called with no messages and the run's context once the stream is
-        claimed. ``delivery`` "response" answers with the chunks as they land in the log, as server-sent events; "replay"
-        with 202, for clients that read the replay. 409 if the stream is in use, unless by this very ``run_id``. The
-        writing goes on when the reader leaves; ``wait_until`` is handed its coroutine, otherwise the response ends
-        after it.
+        claimed. ``delivery`` "response" answers with the chunks as they land in the log, as server-sent events, and
+        "replay" with 202, for clients that read the replay. 409 if the stream is in use, unless by this very
+        ``run_id``. The writing goes on when the reader leaves; ``wait_until`` is handed its coroutine, otherwise the
+        response ends after it.
         """
         source: Source = chunks if callable(chunks) else lambda messages, context: chunks
         key = tokens.key_of(run_id) if run_id is not None else None

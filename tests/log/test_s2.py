@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import os
 import signal
 import subprocess
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,6 @@ import pytest
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import RequestReceived
-from s2_sdk import Encryption
 
 from resumable_chat import ResumableChat
 from resumable_chat.background import Background
@@ -27,7 +24,7 @@ from resumable_chat.log import s2 as module
 from resumable_chat.log.s2 import S2Log
 from resumable_chat.records import NewRecord
 
-from ..chats import Tab, Words, chunks_of, replayed, story, user, whole
+from ..chats import Tab, chunks_of, story, user
 from ..servers import free_port
 from .engines import S2_ENDPOINT, fresh_basin
 
@@ -126,24 +123,6 @@ async def test_a_refusal_says_what_to_set(status: int, says: str) -> None:
     for text in await refused(log_of("some-basin", endpoint)):
         assert says in text and "because" in text and "ignored" not in text
     server.close()
-
-
-async def test_an_encrypted_chat_is_read_with_its_key_alone() -> None:
-    """With the key everything works as without encryption; with another one, or none, nothing is shown."""
-    keys = [base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2)]
-    basin = await fresh_basin(stream_cipher=Encryption.AES_256_GCM)
-    log = log_of(basin, encryption_key=keys[0])
-    chat = ResumableChat(log)
-    response = await chat.make_session_response("s", messages=[user("u", "secret text")], source=Words("an answer"))
-    assert response.status_code == 202
-    assert "an answer" in str(await replayed(chat, "s"))
-    await chat.close()
-    for key in (keys[1], None):
-        other = ResumableChat(log_of(basin, encryption_key=key))
-        refusal = await other.replay("s", live=False)
-        with suppress(LogError):
-            assert b"answer" not in await whole(refusal)
-        await other.close()
 
 
 async def test_an_idle_client_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -559,7 +559,6 @@ class StreamProcessor:
             self._complete_calls(message_id)
             if state.segment != state.emitted:
                 self._write_text(message_id, state)
-            state.complete = True
             named = self._named(message_id)
             if named and named[0]["role"] == "assistant":
                 last = message_id
