@@ -17,8 +17,8 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
+from lambda_asgi import Background
 from resumable_chat import ResumableChat, SqliteLog
-from resumable_chat.background import Background
 from resumable_chat.generation.claim import turn_records
 from resumable_chat.records import NewRecord
 from resumable_chat.turns import turns_of

@@ -22,8 +22,8 @@ from typing import Any
 
 from s2_sdk import S2, BasinConfig, Endpoints, ReadLimit, SeqNum
 
+from lambda_asgi import Background
 from resumable_chat import ResumableChat
-from resumable_chat.background import Background
 from resumable_chat.chunks import encode
 from resumable_chat.log.s2 import S2Log
 from resumable_chat.records import NewRecord, fence

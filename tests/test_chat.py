@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from lambda_asgi import Background
 from resumable_chat import ConfigurationError, ResumableChat, create_resumable_chat, tokens
-from resumable_chat.background import Background
 from resumable_chat.records import NewRecord, fence, trim
 from resumable_chat.turns import Turn
 

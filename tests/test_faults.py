@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
+from lambda_asgi import Background
 from resumable_chat import ResumableChat
-from resumable_chat.background import Background
 from resumable_chat.log.port import Log
 from resumable_chat.transcript import StreamProcessor
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from lambda_asgi import Background
 from resumable_chat import ResumableChat, tokens
-from resumable_chat.background import Background
 from resumable_chat.records import fence
 
 from .chats import Tab, chunks_of, emptied, frames, fresh_log, records_of, story, user, whole

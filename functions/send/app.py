@@ -27,6 +27,7 @@ async def send(request: Request) -> Response:
             delivery=service.settings.delivery,
             wait_until=service.wait_until(request),
             run_id=wanted.run_id,
+            deadline=service.deadline(request, behind=True),
         )
     return await service.chat.make_session_response(
         service.stream(wanted.chat_id),
@@ -36,6 +37,7 @@ async def send(request: Request) -> Response:
         run_id=wanted.run_id,
         seen=wanted.seen,
         data=wanted.data,
+        deadline=service.deadline(request, behind=True),
     )
 
 

@@ -12,8 +12,9 @@ from typing import Any, Final, get_args
 
 from starlette.responses import Response, StreamingResponse
 
+from lambda_asgi import Background
+
 from . import tokens
-from .background import Background
 from .errors import BadRequest, ChatError, ConfigurationError, LogError, LogUnavailable
 from .generation.claim import Claim, Claimer
 from .generation.ending import Stopped, stop

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .background import Background
+from lambda_asgi import drain, invocation, wait_until
+
 from .chat import ResumableChat, WaitUntil, create_resumable_chat, error_response
 from .errors import ChatError
 from .settings import Settings
@@ -29,7 +30,6 @@ class Service:
     """One process's chat, made from the environment when first used, and let go of when its last app shuts down."""
 
     def __init__(self) -> None:
-        self.background = Background()
         self._apps = 0
 
     @cached_property
@@ -52,7 +52,16 @@ class Service:
 
     def wait_until(self, request: Request) -> WaitUntil | None:
         """How work may go on behind the response; None where the platform freezes the process once it has it."""
-        return None if buffered(request) else self.background.wait_until
+        if "aws.event" in request.scope and invocation(request.scope) is None:
+            return None
+        return wait_until
+
+    def deadline(self, request: Request, *, behind: bool = False) -> float | None:
+        """The loop time at which the platform ends the invocation (``behind``: the work behind its response)."""
+        if (called := invocation(request.scope)) is not None:
+            return called.work_deadline if behind else called.deadline
+        left = getattr(request.scope.get("aws.context"), "get_remaining_time_in_millis", None)
+        return None if left is None else asyncio.get_running_loop().time() + float(left()) / 1000
 
     @asynccontextmanager
     async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
@@ -64,7 +73,7 @@ class Service:
         finally:
             self._apps -= 1
             if not self._apps:
-                await self.background.drain(_DRAIN_SECONDS)
+                await drain(_DRAIN_SECONDS)
                 await self.chat.close()
                 await asyncio.sleep(0)
 
@@ -82,7 +91,8 @@ class Service:
 
 def buffered(request: Request) -> bool:
     """Whether the response is collected whole before it leaves, as Mangum does on Lambda."""
-    return "aws.event" in request.scope
+    called = invocation(request.scope)
+    return "aws.event" in request.scope and (called is None or not called.streaming)
 
 
 service = Service()

@@ -17,8 +17,8 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import RequestReceived
 
+from lambda_asgi import Background
 from resumable_chat import ResumableChat
-from resumable_chat.background import Background
 from resumable_chat.errors import LogError, LogUnavailable
 from resumable_chat.log import s2 as module
 from resumable_chat.log.s2 import S2Log

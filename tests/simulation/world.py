@@ -13,8 +13,8 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
+from lambda_asgi import Background
 from resumable_chat import ResumableChat, tokens
-from resumable_chat.background import Background
 from resumable_chat.chunks import decode
 from resumable_chat.generation import claim
 from resumable_chat.records import Kind, Record, fence_token, kind

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from lambda_asgi import Background
 from resumable_chat import ConfigurationError, ResumableChat, SourceContext, SourceError
-from resumable_chat.background import Background
 from resumable_chat.sources.openai import OpenAISource, openai_source_from_env
 from resumable_chat.sources.port import iterate
 

@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Final
 
+from lambda_asgi import BrokenOff
+
 from .frames import KEEP_ALIVE, OPENED
 from .hub import Hub, Subscription
 
 KEEP_ALIVE_SECONDS: Final = 15.0
 
 
-class BodyBroken(Exception):
+class BodyBroken(BrokenOff):
     """The body is broken off on purpose, in mid-run, so that clients reconnect instead of settling."""
 
 

@@ -1,0 +1,23 @@
+"""ASGI apps on AWS Lambda, from one asyncio loop: streamed responses, and work that goes on behind them.
+
+``wait_until`` works everywhere; on Lambda the package is started by its exec wrapper (docs/lambda_asgi.md).
+"""
+
+from .background import Background, drain, wait_until
+from .context import Invocation, LambdaContext, invocation
+from .errors import BrokenOff, InitError, LambdaAsgiError, RuntimeApiError, StreamBroken, UnknownEvent
+
+__all__ = [
+    "Background",
+    "BrokenOff",
+    "InitError",
+    "Invocation",
+    "LambdaAsgiError",
+    "LambdaContext",
+    "RuntimeApiError",
+    "StreamBroken",
+    "UnknownEvent",
+    "drain",
+    "invocation",
+    "wait_until",
+]

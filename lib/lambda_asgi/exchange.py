@@ -1,0 +1,135 @@
+"""One request through an ASGI app (https://asgi.readthedocs.io/en/latest/specs/www.html)."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+from .errors import BrokenOff, LambdaAsgiError, RuntimeApiError, StreamBroken
+from .replies import Reply
+
+logger = logging.getLogger(__name__)
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_PLAIN: Final = ((b"content-type", b"text/plain; charset=utf-8"),)
+
+
+class State(enum.Enum):
+    """How far the response is."""
+
+    WAITING = enum.auto()
+    """Nothing was sent. Next: BODY, by ``http.response.start``: status and headers leave at once."""
+    BODY = enum.auto()
+    """Parts of the body leave as they come. Next: DONE, by a part without ``more_body``."""
+    DONE = enum.auto()
+    """The response is whole, or broken off."""
+
+
+class Exchange:
+    """One request, and the state of its response."""
+
+    def __init__(self, scope: Scope, body: bytes, reply: Reply) -> None:
+        self._scope = scope
+        self._body: bytes | None = body
+        self._reply = reply
+        self._state = State.WAITING
+        self._over = asyncio.Event()
+        self._watcher: asyncio.Task[None] | None = None
+
+    async def run(self, app: App, deadline: float) -> None:
+        """Have the app answer, by the loop time ``deadline``. Whatever it does, the request gets one answer.
+
+        Raises RuntimeApiError when the answer could not be handed over.
+        """
+        self._watcher = asyncio.create_task(self._watch())
+        try:
+            async with asyncio.timeout_at(deadline) as limit:
+                await app(self._scope, self._receive, self._send)
+            error: BaseException | None = None
+        except asyncio.CancelledError as cancelled:
+            await self._broken(cancelled, 503, "The server is shutting down.")
+            raise
+        except BaseException as raised:
+            if not isinstance(raised, Exception):
+                await self._broken(raised, 500, "Internal Server Error")
+                raise
+            error = raised
+        finally:
+            self._over.set()
+            await self._stop_watching()
+        if limit.expired():
+            logger.error("the app did not answer before the deadline")
+            await self._broken(error or TimeoutError(), 504, "The function ran out of time.")
+        elif isinstance(error, RuntimeApiError):
+            raise error
+        elif error is not None:
+            self._tell(error)
+            await self._broken(error, 500, "Internal Server Error")
+        elif self._state is not State.DONE:
+            logger.error("the app returned without a whole response")
+            await self._broken(LambdaAsgiError("the app's response is not whole"), 500, "Internal Server Error")
+
+    async def _watch(self) -> None:
+        await self._reply.gone()
+        self._over.set()
+
+    async def _stop_watching(self) -> None:
+        """The watcher reads from the connection that the end of the response is answered on."""
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            watcher.cancel()
+            await asyncio.wait({watcher})
+
+    async def _receive(self) -> Message:
+        if self._body is not None:
+            body, self._body = self._body, None
+            return {"type": "http.request", "body": body, "more_body": False}
+        await self._over.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: Message) -> None:
+        kind = message["type"]
+        if self._state is State.WAITING and kind == "http.response.start":
+            await self._reply.start(message["status"], [(bytes(n), bytes(v)) for n, v in message.get("headers", ())])
+            self._state = State.BODY
+        elif self._state is State.BODY and kind == "http.response.body":
+            await self._reply.write(message.get("body", b""))
+            if not message.get("more_body", False):
+                self._state = State.DONE
+                await self._stop_watching()
+                await self._reply.end()
+                self._over.set()
+        elif self._state is State.DONE:
+            raise StreamBroken("The response is over.")
+        else:
+            raise LambdaAsgiError(f"The app sent {kind!r} while the response was in state {self._state.name}.")
+
+    def _tell(self, error: BaseException) -> None:
+        if isinstance(error, BrokenOff):
+            logger.info("a response was broken off: %s", error)
+        elif isinstance(error, StreamBroken):
+            logger.info("the reader of a response is gone: %s", error)
+        else:
+            logger.error("exception in the ASGI app", exc_info=error)
+
+    async def _broken(self, error: BaseException, status: int, text: str) -> None:
+        """Break off what has left, or answer with ``status``."""
+        if self._state is State.DONE:
+            return
+        self._state = State.DONE
+        await self._stop_watching()
+        try:
+            if not await self._reply.fail(error):
+                await self._reply.start(status, _PLAIN)
+                await self._reply.write(text.encode())
+                await self._reply.end()
+        except StreamBroken as broken:
+            logger.info("the reader of a response is gone: %s", broken)

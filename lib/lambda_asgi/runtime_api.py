@@ -1,0 +1,182 @@
+"""The Runtime API and the Extensions API of Lambda.
+
+Sources: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html and …/runtimes-extensions-api.html; streamed
+responses as in …/runtimes-custom.html#runtimes-custom-response-streaming.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from .errors import RuntimeApiError, StreamBroken, described
+from .http1 import Answer, Connection
+
+_RUNTIME: Final = "/2018-06-01/runtime"
+_EXTENSION: Final = "/2020-01-01/extension"
+_JSON: Final = ("Content-Type", "application/json")
+_PRELUDE_END: Final = b"\0" * 8
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """One invocation: its event as it came, and what Lambda says about it. ``deadline_ms`` is ms since 1970."""
+
+    request_id: str
+    event: bytes
+    deadline_ms: int
+    function_arn: str
+    trace_id: str | None
+    client_context: str | None
+    cognito_identity: str | None
+
+
+class RuntimeApi:
+    """One loop's way to the Runtime API: invocations one after the other. All calls raise RuntimeApiError."""
+
+    def __init__(self, address: tuple[str, int]) -> None:
+        self._address = address
+        self._connection = Connection(*address)
+
+    async def next(self) -> Next:
+        """Wait for the next invocation, for as long as it takes: Lambda freezes the process in here."""
+        answer = await self._connection.request("GET", f"{_RUNTIME}/invocation/next", seconds=None)
+        _check(answer, "The next invocation")
+        headers = answer.headers
+        return Next(
+            request_id=headers["lambda-runtime-aws-request-id"],
+            event=answer.body,
+            deadline_ms=int(headers.get("lambda-runtime-deadline-ms", 0)),
+            function_arn=headers.get("lambda-runtime-invoked-function-arn", ""),
+            trace_id=headers.get("lambda-runtime-trace-id"),
+            client_context=headers.get("lambda-runtime-client-context"),
+            cognito_identity=headers.get("lambda-runtime-cognito-identity"),
+        )
+
+    async def respond(self, request_id: str, payload: bytes) -> None:
+        """Send a whole response."""
+        target = f"{_RUNTIME}/invocation/{request_id}/response"
+        _check(await self._connection.request("POST", target, [_JSON], payload), "The response")
+
+    def stream(self, request_id: str) -> ResponseStream:
+        """A response sent in parts, over a connection of its own: Lambda closes it afterwards."""
+        return ResponseStream(Connection(*self._address), request_id)
+
+    async def invocation_error(self, request_id: str, error: BaseException) -> None:
+        """Report that the invocation failed."""
+        await self._report(f"{_RUNTIME}/invocation/{request_id}/error", error)
+
+    async def init_error(self, error: BaseException) -> None:
+        """Report that the function cannot start. The process must end after it."""
+        await self._report(f"{_RUNTIME}/init/error", error)
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._connection.close()
+
+    async def _report(self, target: str, error: BaseException) -> None:
+        payload = json.dumps(described(error)).encode()
+        kind = ("Lambda-Runtime-Function-Error-Type", f"Runtime.{type(error).__name__}")
+        _check(await self._connection.request("POST", target, [_JSON, kind], payload), "The error report")
+
+
+class ResponseStream:
+    """One streamed response: ``start``, any number of ``write``, then ``end`` or ``fail``. Raises StreamBroken."""
+
+    def __init__(self, connection: Connection, request_id: str) -> None:
+        self._connection = connection
+        self._request_id = request_id
+
+    async def start(self, prelude: Mapping[str, Any]) -> None:
+        """Send status, headers and cookies (``{statusCode, headers, cookies}``) on their way at once."""
+        try:
+            await self._connection.begin(
+                "POST",
+                f"{_RUNTIME}/invocation/{self._request_id}/response",
+                [
+                    ("Lambda-Runtime-Function-Response-Mode", "streaming"),
+                    ("Content-Type", "application/vnd.awslambda.http-integration-response"),
+                    ("Transfer-Encoding", "chunked"),
+                    ("Trailer", "Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body"),
+                ],
+            )
+        except RuntimeApiError as error:
+            raise StreamBroken(str(error)) from error
+        await self.write(json.dumps(prelude).encode() + _PRELUDE_END)
+
+    async def write(self, data: bytes) -> None:
+        """Send a part of the body; waits while its reader is slower."""
+        try:
+            await self._connection.send(data)
+        except RuntimeApiError as error:
+            raise StreamBroken(str(error)) from error
+
+    async def gone(self) -> None:
+        """Return once nobody takes the response any more."""
+        await self._connection.gone()
+
+    async def end(self) -> None:
+        """The response is whole."""
+        await self._finish(())
+
+    async def fail(self, error: BaseException) -> None:
+        """End the response as broken off, so that its reader can tell it from a whole one."""
+        body = base64.b64encode(json.dumps(described(error)).encode()).decode()
+        await self._finish(
+            (
+                ("Lambda-Runtime-Function-Error-Type", f"Runtime.{type(error).__name__}"),
+                ("Lambda-Runtime-Function-Error-Body", body),
+            )
+        )
+
+    async def close(self) -> None:
+        """Let go of the connection; a response that was not ended is broken off."""
+        await self._connection.close()
+
+    async def _finish(self, trailers: tuple[tuple[str, str], ...]) -> None:
+        try:
+            answer = await self._connection.finish(trailers)
+            _check(answer, "The streamed response")
+        except RuntimeApiError as error:
+            raise StreamBroken(str(error)) from error
+        finally:
+            await self._connection.close()
+
+
+class Extension:
+    """An internal extension: the process itself, seen by Lambda as one more that must be at rest before a freeze."""
+
+    def __init__(self, address: tuple[str, int], name: str = "lambda_asgi") -> None:
+        self._connection = Connection(*address)
+        self._name = name
+        self._id = ""
+
+    async def register(self, *events: str) -> None:
+        """Register for these events, before the first ``next`` of anybody. Raises RuntimeApiError."""
+        payload = json.dumps({"events": list(events)}).encode()
+        answer = await self._connection.request(
+            "POST", f"{_EXTENSION}/register", [_JSON, ("Lambda-Extension-Name", self._name)], payload
+        )
+        _check(answer, "Registering an extension")
+        self._id = answer.headers.get("lambda-extension-identifier", "")
+
+    async def next(self) -> dict[str, Any]:
+        """Say that this extension is at rest, and wait for the next event. Raises RuntimeApiError."""
+        headers = [("Lambda-Extension-Identifier", self._id)]
+        answer = await self._connection.request("GET", f"{_EXTENSION}/event/next", headers, seconds=None)
+        _check(answer, "The next event")
+        event: dict[str, Any] = json.loads(answer.body)
+        return event
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._connection.close()
+
+
+def _check(answer: Answer, what: str) -> None:
+    if not 200 <= answer.status < 300:
+        said = answer.body[:500].decode(errors="replace")
+        raise RuntimeApiError(f"{what} was refused: {answer.status} {said}", answer.status)

@@ -1,0 +1,7 @@
+"""For tests of functions: Lambda on this machine, with freezing, scaling, streaming, time-outs and crashes."""
+
+from .environment import Environment, Function, State
+from .host import Authorizer, LambdaHost, Route
+from .invocations import Invocation, InvocationFailed
+
+__all__ = ["Authorizer", "Environment", "Function", "Invocation", "InvocationFailed", "LambdaHost", "Route", "State"]
