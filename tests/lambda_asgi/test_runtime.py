@@ -55,7 +55,7 @@ def shared(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("streaming", [False, True])
 @pytest.mark.parametrize("front", ["rest", "url"])
 async def test_request_and_response(shared: Path, streaming: bool, front: str) -> None:
-    """Method, query, body, lifespan state, deadline, status, repeated headers and cookies get through, in both modes."""
+    """Method, query, body, lifespan state, deadline, status, repeated headers and cookies get through."""
     async with hosted(shared, streaming=streaming, timeout=20) as (host, client):
         base = host.url if front == "rest" else host.function_urls["plain"]
         response = await client.post(
@@ -83,7 +83,7 @@ async def test_202_leaves_before_the_work_is_done(shared: Path) -> None:
 
 
 async def test_busy_environments_are_not_shared(shared: Path) -> None:
-    """While work goes on behind a response, the next request gets an environment of its own; at rest it is used again."""
+    """While work goes on behind a response, the next request gets an environment of its own, once."""
     async with hosted(shared) as (host, client):
         await client.post("/work?name=a&seconds=1")
         first = (await client.get("/echo")).json()["pid"]
@@ -117,7 +117,7 @@ async def test_parts_arrive_as_they_are_made(shared: Path) -> None:
 
 @pytest.mark.parametrize("ending", ["fail=off", "fail=bug", "short=1"])
 async def test_a_broken_off_stream_does_not_look_whole(shared: Path, ending: str) -> None:
-    """An error after the first byte, or a body without an end, ends the stream as an error; the next request is served."""
+    """An error after the first byte, or a body without an end, ends the stream as an error, only."""
     async with hosted(shared, streaming=True, logs_errors=ending == "fail=bug") as (host, client):
         received = ""
         with pytest.raises(httpx.RemoteProtocolError):
@@ -258,7 +258,7 @@ async def test_other_events(shared: Path) -> None:
 
 
 async def test_managed_instances(shared: Path) -> None:
-    """With concurrency, invocations share one process and one loop, nothing is frozen, work goes on behind responses."""
+    """With concurrency, invocations share one process, which is never frozen."""
     async with hosted(shared, concurrency=4, max_environments=1) as (host, client):
         await client.post("/work?name=a&seconds=0.6")
         slow = [asyncio.create_task(client.get("/sleep?seconds=0.4")) for _ in range(3)]
