@@ -36,6 +36,8 @@ def test_what_is_set_is_taken() -> None:
         ({"CHAT_LEASE_MS": "10"}, "CHAT_LEASE_MS"),
         ({"CHAT_MODE": "all"}, "CHAT_MODE"),
         ({"CHAT_DELIVERY": "pigeon"}, "CHAT_DELIVERY"),
+        ({"CHAT_AUTH": "some"}, "CHAT_AUTH"),
+        ({"CHAT_STREAM_PREFIX": "p" * 257}, "CHAT_STREAM_PREFIX"),
         ({"AWS_LAMBDA_FUNCTION_NAME": "f"}, "S2_BASIN"),
         ({"S2_BASIN": "my-basin"}, "S2_ACCESS_TOKEN"),
         ({"S2_ACCESS_TOKEN": "t"}, "S2_BASIN"),

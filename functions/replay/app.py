@@ -13,7 +13,7 @@ app = FastAPI(title="replay", lifespan=service.lifespan, exception_handlers=serv
 async def replay(request: Request) -> Response:
     wanted = read_replay(request)
     return await service.chat.replay(
-        service.stream(wanted.chat_id),
+        service.stream(request, wanted.chat_id),
         from_seq_num=wanted.cursor,
         live=not buffered(request),
         deadline=service.deadline(request),

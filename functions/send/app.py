@@ -22,21 +22,23 @@ async def send(request: Request) -> Response:
     if service.settings.mode != "session":
         messages = normalise(wanted.messages)
         return await service.chat.make_resumable(
-            service.stream(wanted.chat_id),
+            service.stream(request, wanted.chat_id),
             lambda _, context: source(messages, replace(context, data=wanted.data)),
             delivery=service.settings.delivery,
             wait_until=service.wait_until(request),
             run_id=wanted.run_id,
+            thread_id=wanted.chat_id,
             deadline=service.deadline(request, behind=True),
         )
     return await service.chat.make_session_response(
-        service.stream(wanted.chat_id),
+        service.stream(request, wanted.chat_id),
         messages=wanted.messages,
         source=source,
         wait_until=service.wait_until(request),
         run_id=wanted.run_id,
         seen=wanted.seen,
         data=wanted.data,
+        thread_id=wanted.chat_id,
         deadline=service.deadline(request, behind=True),
     )
 

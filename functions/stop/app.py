@@ -12,7 +12,7 @@ app = FastAPI(title="stop", lifespan=service.lifespan, exception_handlers=servic
 @app.delete("/api/chat")
 async def stop(request: Request) -> Response:
     wanted = await read_stop(request)
-    return await service.chat.stop_session(service.stream(wanted.chat_id), run_id=wanted.run_id)
+    return await service.chat.stop_session(service.stream(request, wanted.chat_id), run_id=wanted.run_id)
 
 
 handler = Mangum(app, lifespan="off")

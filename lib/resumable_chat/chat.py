@@ -104,13 +104,15 @@ class ResumableChat:
         run_id: str | None = None,
         seen: int | None = None,
         data: Mapping[str, Any] | None = None,
+        thread_id: str | None = None,
         deadline: float | None = None,
     ) -> Response:
         """Store the user's message, answer 202, and run ``source`` behind the response.
 
         ``messages`` is the submitted list (UIMessages, or AG-UI rows with ``content``), ``run_id`` the idempotency
-        key, ``seen`` the sender's cursor, ``deadline`` the loop time at which the platform ends the process.
-        ``wait_until`` is handed the coroutine that runs the source; without it, this waits until all is stored.
+        key, ``seen`` the sender's cursor, ``thread_id`` the chat's name for clients and the source (None: the
+        stream's), ``deadline`` the loop time at which the platform ends the process. ``wait_until`` is handed the
+        coroutine that runs the source; without it, this waits until all is stored.
         """
         try:
             if self._mode != "session":
@@ -125,7 +127,7 @@ class ResumableChat:
         if claim is not None:
             run = Run(
                 run_id=run_id if run_id is not None else f"run-{tokens.random_nonce(12)}",
-                thread_id=stream,
+                thread_id=thread_id or stream,
                 message_id=f"msg-{tokens.random_nonce(12)}",
                 messages=listed,
                 data=data or {},
@@ -142,6 +144,7 @@ class ResumableChat:
         delivery: Delivery = "response",
         wait_until: WaitUntil | None = None,
         run_id: str | None = None,
+        thread_id: str | None = None,
         deadline: float | None = None,
     ) -> Response:
         """Store these chunks as the stream's generation, in the modes ``single-use`` and ``shared``.
@@ -169,7 +172,7 @@ class ResumableChat:
         else:
             run = Run(
                 run_id=run_id if run_id is not None else f"run-{tokens.random_nonce(12)}",
-                thread_id=stream,
+                thread_id=thread_id or stream,
                 message_id=f"msg-{tokens.random_nonce(12)}",
                 messages=(),
                 deadline=deadline,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -15,13 +16,16 @@ from starlette.responses import Response
 from lambda_asgi import drain, invocation, wait_until
 
 from .chat import ResumableChat, WaitUntil, create_resumable_chat, error_response
-from .errors import ChatError
+from .errors import BadRequest, ChatError
+from .owner import owned_stream, owner_of
 from .settings import Settings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from .sources.port import Source
+
+logger = logging.getLogger(__name__)
 
 _DRAIN_SECONDS = 5.0
 
@@ -46,9 +50,16 @@ class Service:
 
         return source_from_environ(os.environ)
 
-    def stream(self, chat_id: str) -> str:
-        """The stream that holds this chat."""
-        return self.settings.stream_prefix + chat_id
+    def stream(self, request: Request, chat_id: str) -> str:
+        """The stream that holds this caller's chat. Raises BadRequest (401) if it must have an owner and has none."""
+        owner = None
+        if self.settings.auth == "required" and (owner := owner_of(request.scope.get("aws.event"))) is None:
+            logger.warning(
+                "a request without an authenticated caller was refused; put an authoriser before this function that "
+                "tells callers apart, or set CHAT_AUTH=none, which opens every chat to whoever knows its id"
+            )
+            raise BadRequest(401, "Sign in: it could not be established whose chat this is.")
+        return self.settings.stream_prefix + owned_stream(owner, chat_id)
 
     def wait_until(self, request: Request) -> WaitUntil | None:
         """How work may go on behind the response; None where the platform freezes the process once it has it."""

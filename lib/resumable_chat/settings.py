@@ -18,6 +18,7 @@ DEFAULT_LOG: Final = "sqlite:///chat.db"
 
 Mode = Literal["session", "shared", "single-use"]
 Delivery = Literal["response", "replay"]
+Auth = Literal["required", "none"]
 _S2_VARIABLES: Final = (
     "S2_ACCESS_TOKEN",
     "S2_BASIN",
@@ -27,6 +28,8 @@ _S2_VARIABLES: Final = (
 )
 MIN_LEASE_MS: Final = 3_000
 """Three heartbeats, so that one that is late does not cost a run its life."""
+MAX_PREFIX_BYTES: Final = 256
+"""S2's stream names have at most 512 bytes; an owner and a chat id take up to 181 of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,8 @@ class Settings:
 
     ``log`` is the embedded log's file, or an S2 basin; ``stream_prefix`` is put before every chat id; ``lease_ms`` is
     the silence, in ms, after which a run counts as abandoned (None: the mode's own); ``delivery`` is how the modes
-    other than session answer a send.
+    other than session answer a send. ``auth`` "required" gives each authenticated caller chats of their own and refuses
+    everybody else; with "none" whoever knows a chat's id has it.
     """
 
     log: Path | S2Settings
@@ -53,6 +57,7 @@ class Settings:
     lease_ms: int | None = None
     mode: Mode = "session"
     delivery: Delivery = "response"
+    auth: Auth = "none"
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -61,18 +66,24 @@ class Settings:
         if lease and (not lease.isdecimal() or int(lease) < MIN_LEASE_MS):
             raise ConfigurationError(f"CHAT_LEASE_MS is {lease!r}; write a number of ms, at least {MIN_LEASE_MS}.")
         mode, delivery = environ.get("CHAT_MODE") or "session", environ.get("CHAT_DELIVERY") or "response"
+        auth = environ.get("CHAT_AUTH") or ("required" if "AWS_LAMBDA_FUNCTION_NAME" in environ else "none")
+        prefix = environ.get("CHAT_STREAM_PREFIX", "")
+        if len(prefix.encode()) > MAX_PREFIX_BYTES:
+            raise ConfigurationError(f"CHAT_STREAM_PREFIX is over {MAX_PREFIX_BYTES} bytes; choose a shorter one.")
         for name, value, known in (
             ("CHAT_MODE", mode, get_args(Mode)),
             ("CHAT_DELIVERY", delivery, get_args(Delivery)),
+            ("CHAT_AUTH", auth, get_args(Auth)),
         ):
             if value not in known:
                 raise ConfigurationError(f"{name} is {value!r}; it must be one of {', '.join(known)}.")
         return cls(
             _log(environ),
-            environ.get("CHAT_STREAM_PREFIX", ""),
+            prefix,
             int(lease) if lease else None,
             cast("Mode", mode),
             cast("Delivery", delivery),
+            cast("Auth", auth),
         )
 
 
