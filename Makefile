@@ -8,6 +8,8 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 VENV ?= .venv
 BIN := $(VENV)/bin
+SAM_VENV ?= .venv-sam
+SAM := PATH="$(CURDIR)/$(SAM_VENV)/bin:$$PATH" SAM_CLI_TELEMETRY=0 sam
 
 PORT ?= 8000
 CHAT_LOG ?= sqlite:///chat.db
@@ -28,6 +30,22 @@ test: lint types unit ## Pass the linter, the type checker and the tests
 test-s2: $(VENV)/.dev ## Pass the log's and the protocol's tests on S2 Lite, which is built if it is not there (needs Rust)
 	$(BIN)/python scripts/with_s2_lite.py env CHAT_TEST_ENGINE=s2 $(BIN)/pytest tests/log tests/generation tests/test_chat.py tests/test_faults.py tests/test_compatibility.py tests/test_modes.py
 
+.PHONY: build
+build: $(SAM_VENV)/.installed ## Build the functions and their layer into .aws-sam
+	$(SAM) build
+
+.PHONY: test-template
+test-template: $(VENV)/.dev $(SAM_VENV)/.installed ## Check the template, build it, and try what was built
+	$(BIN)/pytest tests/template
+
+.PHONY: lock
+lock: $(SAM_VENV)/.installed ## Lock the newest versions of what the layer holds (lib/requirements.lock)
+	$(SAM_VENV)/bin/uv pip compile --quiet --upgrade $(LOCK)
+
+# One lock for every Python, platform and architecture; the hashes name no registry.
+LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	--output-file lib/requirements.lock pyproject.toml
+
 .PHONY: simulate
 SEEDS ?= 1000
 simulate: $(VENV)/.dev ## Try the protocol on SEEDS (1000) simulated histories, on all cores
@@ -43,7 +61,7 @@ types: $(VENV)/.dev
 	$(BIN)/mypy
 
 .PHONY: unit
-unit: $(VENV)/.dev tests/node/node_modules/.installed
+unit: $(VENV)/.dev $(SAM_VENV)/.installed tests/node/node_modules/.installed
 	$(BIN)/pytest $(PYTEST)
 
 .PHONY: bench
@@ -62,7 +80,7 @@ format: $(VENV)/.dev ## Put the code into shape
 
 .PHONY: clean
 clean: ## Remove what was installed and built, not the chats
-	rm -rf $(VENV) tests/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) .aws-sam tests/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed; name it with PYTHON=/path/to/python3.'; exit 1; }
@@ -75,6 +93,13 @@ $(VENV)/.local: pyproject.toml | $(BIN)/python
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@ $(VENV)/.local
+
+$(SAM_VENV)/.installed: pyproject.toml
+	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed; name it with PYTHON=/path/to/python3.'; exit 1; }
+	@test -x $(SAM_VENV)/bin/python || $(PYTHON) -m venv $(SAM_VENV)
+	$(SAM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
+	$(SAM_VENV)/bin/uv pip install --quiet --python $(SAM_VENV)/bin/python --group sam
+	@touch $@
 
 %/node_modules/.installed: %/package-lock.json
 	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || { echo 'Node 20 or newer is needed.'; exit 1; }
