@@ -46,6 +46,10 @@ lock: $(SAM_VENV)/.installed ## Lock the newest versions of what the layer holds
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	--output-file lib/requirements.lock pyproject.toml
 
+.PHONY: test-lambda
+test-lambda: $(VENV)/.dev $(SAM_VENV)/.installed ## Pass the tests of the built functions, as Lambda runs them
+	$(BIN)/pytest tests/bundle $(PYTEST)
+
 .PHONY: simulate
 SEEDS ?= 1000
 simulate: $(VENV)/.dev ## Try the protocol on SEEDS (1000) simulated histories, on all cores
@@ -62,7 +66,7 @@ types: $(VENV)/.dev
 
 .PHONY: unit
 unit: $(VENV)/.dev $(SAM_VENV)/.installed tests/node/node_modules/.installed
-	$(BIN)/pytest $(PYTEST)
+	$(BIN)/pytest $(or $(PYTEST),--ignore=tests/bundle)
 
 .PHONY: bench
 bench: $(VENV)/.dev tests/node/node_modules/.installed ## Measure, and print tables
