@@ -30,7 +30,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
 
 
-app = FastAPI(title="chat", lifespan=_lifespan, exception_handlers=dict(send.exception_handlers), openapi_url=None)
+app = FastAPI(
+    title="chat",
+    lifespan=_lifespan,
+    exception_handlers=dict(send.exception_handlers),
+    middleware=list(send.user_middleware),
+    openapi_url=None,
+)
 for _function in _FUNCTIONS:
     app.router.routes.extend(_function.router.routes)
 

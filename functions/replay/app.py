@@ -6,7 +6,13 @@ from mangum import Mangum
 from resumable_chat.http import read_replay
 from resumable_chat.service import buffered, service
 
-app = FastAPI(title="replay", lifespan=service.lifespan, exception_handlers=service.handlers, openapi_url=None)
+app = FastAPI(
+    title="replay",
+    lifespan=service.lifespan,
+    exception_handlers=service.handlers,
+    middleware=service.middleware,
+    openapi_url=None,
+)
 
 
 @app.get("/api/chat/replay")

@@ -12,7 +12,13 @@ from resumable_chat.http import read_send
 from resumable_chat.service import service
 from resumable_chat.turns import normalise
 
-app = FastAPI(title="send", lifespan=service.lifespan, exception_handlers=service.handlers, openapi_url=None)
+app = FastAPI(
+    title="send",
+    lifespan=service.sending,
+    exception_handlers=service.handlers,
+    middleware=service.middleware,
+    openapi_url=None,
+)
 
 
 @app.post("/api/chat")

@@ -6,7 +6,13 @@ from mangum import Mangum
 from resumable_chat.http import read_stop
 from resumable_chat.service import service
 
-app = FastAPI(title="stop", lifespan=service.lifespan, exception_handlers=service.handlers, openapi_url=None)
+app = FastAPI(
+    title="stop",
+    lifespan=service.lifespan,
+    exception_handlers=service.handlers,
+    middleware=service.middleware,
+    openapi_url=None,
+)
 
 
 @app.delete("/api/chat")

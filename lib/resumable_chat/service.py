@@ -10,12 +10,14 @@ from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
 from lambda_asgi import drain, invocation, wait_until
 
 from .chat import ResumableChat, WaitUntil, create_resumable_chat, error_response
+from .cors import Cors
 from .errors import BadRequest, ChatError
 from .owner import owned_stream, owner_of
 from .settings import Settings
@@ -78,7 +80,7 @@ class Service:
     async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
         self._apps += 1
         # A wrong setting should end the server at its start, not its first request.
-        _ = self.chat, self.source
+        _ = self.chat
         try:
             yield
         finally:
@@ -88,10 +90,21 @@ class Service:
                 await self.chat.close()
                 await asyncio.sleep(0)
 
+    @asynccontextmanager
+    async def sending(self, app: FastAPI) -> AsyncIterator[None]:
+        """The lifespan of an app that calls the model: a wrong setting of it, too, ends the server at its start."""
+        _ = self.source
+        async with self.lifespan(app):
+            yield
+
     async def on_error(self, request: Request, error: Exception) -> Response:
         """FastAPI's handler for every error of this library."""
         assert isinstance(error, ChatError)
         return error_response(error)
+
+    @property
+    def middleware(self) -> list[Middleware]:
+        return [Middleware(Cors, origins=lambda: self.settings.cors_origins)]
 
     @property
     def handlers(

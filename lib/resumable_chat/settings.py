@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, cast, get_args
 
 from .errors import ConfigurationError
+from .secret_store import is_set, read_secret, variables
 
 if TYPE_CHECKING:
     from .log.port import Log
@@ -20,12 +22,13 @@ Mode = Literal["session", "shared", "single-use"]
 Delivery = Literal["response", "replay"]
 Auth = Literal["required", "none"]
 _S2_VARIABLES: Final = (
-    "S2_ACCESS_TOKEN",
+    *variables("S2_ACCESS_TOKEN"),
     "S2_BASIN",
     "S2_ACCOUNT_ENDPOINT",
     "S2_BASIN_ENDPOINT",
-    "S2_ENCRYPTION_KEY",
+    *variables("S2_ENCRYPTION_KEY"),
 )
+_ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+")
 MIN_LEASE_MS: Final = 3_000
 """Three heartbeats, so that one that is late does not cost a run its life."""
 MAX_PREFIX_BYTES: Final = 256
@@ -49,7 +52,7 @@ class Settings:
     ``log`` is the embedded log's file, or an S2 basin; ``stream_prefix`` is put before every chat id; ``lease_ms`` is
     the silence, in ms, after which a run counts as abandoned (None: the mode's own); ``delivery`` is how the modes
     other than session answer a send. ``auth`` "required" gives each authenticated caller chats of their own and refuses
-    everybody else; with "none" whoever knows a chat's id has it.
+    everybody else; with "none" whoever knows a chat's id has it. Pages of ``cors_origins`` may call from elsewhere.
     """
 
     log: Path | S2Settings
@@ -58,6 +61,7 @@ class Settings:
     mode: Mode = "session"
     delivery: Delivery = "response"
     auth: Auth = "none"
+    cors_origins: tuple[str, ...] = ()
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -84,6 +88,7 @@ class Settings:
             cast("Mode", mode),
             cast("Delivery", delivery),
             cast("Auth", auth),
+            _origins(environ.get("CHAT_CORS_ORIGINS", "")),
         )
 
 
@@ -96,7 +101,8 @@ def _log(environ: Mapping[str, str]) -> Path | S2Settings:
         return _s2(given)
     if not url and "AWS_LAMBDA_FUNCTION_NAME" in environ:
         raise ConfigurationError(
-            "No log is configured. Set S2_ACCESS_TOKEN and S2_BASIN: on Lambda, files do not outlive the function."
+            "No log is configured. Set S2_BASIN, and S2_ACCESS_TOKEN_SECRET or S2_ACCESS_TOKEN_PARAMETER to where the "
+            "access token is kept: on Lambda, files do not outlive the function."
         )
     scheme, separator, path = (url or DEFAULT_LOG).partition(":///")
     if scheme != "sqlite" or not separator or not path:
@@ -106,19 +112,33 @@ def _log(environ: Mapping[str, str]) -> Path | S2Settings:
     return Path(path)
 
 
+def _origins(listed: str) -> tuple[str, ...]:
+    origins = tuple(dict.fromkeys(filter(None, (origin.strip() for origin in listed.split(",")))))
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise ConfigurationError(
+                f"CHAT_CORS_ORIGINS has {origin!r}; write origins like https://app.example.com, without a path, "
+                "separated by commas. `*` is not one: name the pages that may call."
+            )
+    return origins
+
+
 def _s2(given: Mapping[str, str]) -> S2Settings:
     for name in ("S2_ACCESS_TOKEN", "S2_BASIN"):
-        if name not in given:
-            raise ConfigurationError(f"{name} is not set, but {min(given)} is. S2 needs S2_ACCESS_TOKEN and S2_BASIN.")
+        if not is_set(name, given):
+            raise ConfigurationError(
+                f"{name} is not set, but {min(given)} is. S2 needs S2_BASIN, and S2_ACCESS_TOKEN or, in AWS, "
+                "S2_ACCESS_TOKEN_SECRET or S2_ACCESS_TOKEN_PARAMETER."
+            )
     account, basin = given.get("S2_ACCOUNT_ENDPOINT"), given.get("S2_BASIN_ENDPOINT")
     if (account is None) != (basin is None):
         missing = "S2_ACCOUNT_ENDPOINT" if account is None else "S2_BASIN_ENDPOINT"
         raise ConfigurationError(f"{missing} is not set. Set both endpoints, or neither for the S2 cloud.")
     return S2Settings(
-        access_token=given["S2_ACCESS_TOKEN"],
+        access_token=read_secret("S2_ACCESS_TOKEN", given),
         basin=given["S2_BASIN"],
         endpoints=(account, basin) if account and basin else None,
-        encryption_key=given.get("S2_ENCRYPTION_KEY"),
+        encryption_key=read_secret("S2_ENCRYPTION_KEY", given) or None,
     )
 
 
@@ -146,7 +166,7 @@ def source_from_environ(environ: Mapping[str, str] = os.environ) -> Source:
     named = environ.get("CHAT_SOURCE", "")
     if named:
         return _import_source(named)
-    if environ.get("OPENAI_API_KEY") or environ.get("OPENAI_BASE_URL"):
+    if any(is_set(name, environ) for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL")):
         from .sources.openai import openai_source_from_env
 
         return openai_source_from_env(environ)

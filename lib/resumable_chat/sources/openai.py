@@ -15,6 +15,7 @@ from typing import Any, Final
 import httpx
 
 from ..errors import ConfigurationError
+from ..secret_store import read_secret
 from .openai_messages import chat_messages
 from .port import Chunk, SourceContext, SourceError
 
@@ -134,14 +135,17 @@ class OpenAISource:
 
 
 def openai_source_from_env(environ: Mapping[str, str]) -> OpenAISource:
-    """OPENAI_MODEL, with OPENAI_API_KEY, OPENAI_BASE_URL and OPENAI_SYSTEM if set. Raises ConfigurationError."""
+    """OPENAI_MODEL, with OPENAI_API_KEY (or where it is kept), OPENAI_BASE_URL and OPENAI_SYSTEM if set.
+
+    Raises ConfigurationError.
+    """
     model = environ.get("OPENAI_MODEL", "").strip()
-    key = environ.get("OPENAI_API_KEY", "").strip()
     base_url = environ.get("OPENAI_BASE_URL", "").strip() or DEFAULT_BASE_URL
     if not model:
         raise ConfigurationError("OPENAI_MODEL is not set; name the model that should answer.")
     if not base_url.startswith(("http://", "https://")):
         raise ConfigurationError(f"OPENAI_BASE_URL is {base_url!r}; it must begin with https:// or http://.")
+    key = read_secret("OPENAI_API_KEY", environ).strip()
     if not key and base_url == DEFAULT_BASE_URL:
         raise ConfigurationError("OPENAI_API_KEY is not set; api.openai.com needs one.")
     return OpenAISource(
