@@ -166,7 +166,7 @@ def source_from_environ(environ: Mapping[str, str] = os.environ) -> Source:
     named = environ.get("CHAT_SOURCE", "")
     if named:
         return _import_source(named)
-    if any(is_set(name, environ) for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL")):
+    if environ.get("OPENAI_MODEL") or environ.get("OPENAI_BASE_URL") or is_set("OPENAI_API_KEY", environ):
         from .sources.openai import openai_source_from_env
 
         return openai_source_from_env(environ)

@@ -1,0 +1,64 @@
+"""The template as cfn-lint sees it, and the samples that go with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .cloudformation import AUTHS, GIVEN, REGION, ROOT, TEMPLATE, source
+
+EVENTS = sorted((ROOT / "events").glob("*-*.json"))
+
+
+def test_cfn_lint_has_nothing_to_say() -> None:
+    """No error and no warning."""
+    done = subprocess.run(
+        [Path(sys.executable).with_name("cfn-lint"), "--regions", REGION, "--template", TEMPLATE],
+        env={**os.environ, "AWS_DEFAULT_REGION": REGION},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("kind", ["rest", "http", "url"])
+@pytest.mark.parametrize(("function", "method"), [("send", "POST"), ("replay", "GET"), ("stop", "DELETE")])
+def test_there_is_an_event_for_every_function_and_front(function: str, method: str, kind: str) -> None:
+    """Each asks for the route of its function."""
+    event = json.loads((ROOT / "events" / f"{function}-{kind}.json").read_text())
+    context = event["requestContext"]
+    path = "/api/chat/replay" if function == "replay" else "/api/chat"
+    if kind == "rest":
+        assert (event["httpMethod"], event["path"], context["resourcePath"]) == (method, path, path)
+    else:
+        assert (context["http"]["method"], event["rawPath"], event["version"]) == (method, path, "2.0")
+
+
+def test_no_event_is_left_out() -> None:
+    """Three functions behind three fronts."""
+    assert len(EVENTS) == 9
+
+
+def test_the_local_variables_are_the_templates() -> None:
+    """`sam local --env-vars` ignores what the template does not name, without a word."""
+    local = json.loads((ROOT / "events" / "env.json").read_text())["Parameters"]
+    template = source()
+    named = {*template["Globals"]["Function"]["Environment"]["Variables"]}
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            assert {*local} <= named | {*resource["Properties"]["Environment"]["Variables"]}
+
+
+def test_the_sample_configuration_can_be_deployed() -> None:
+    """Parameters that samconfig.toml names exist."""
+    import tomllib
+
+    deploy = tomllib.loads((ROOT / "samconfig.toml").read_text())["default"]["deploy"]["parameters"]
+    assert deploy["capabilities"] == "CAPABILITY_IAM" and "parameter_overrides" not in deploy
+    assert {*GIVEN, *AUTHS["Cognito"]} <= {*source()["Parameters"]}
