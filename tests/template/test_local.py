@@ -1,4 +1,4 @@
-"""The plain handlers under AWS's own runtime and emulator, as `sam local` runs them in its containers."""
+"""The built functions under AWS's own emulator, as `sam local` runs them: with AWS's runtime, and with ours."""
 
 from __future__ import annotations
 
@@ -36,28 +36,34 @@ def emulator() -> Path:
     return found
 
 
+def command(artefact: Artefact, runtime: str) -> list[str | Path]:
+    """What Lambda starts: its own runtime, or the wrapper that starts ours."""
+    if runtime == "awslambdaric":
+        return [artefact.python, "-m", "awslambdaric", "app.handler"]
+    return [artefact.layer / "lambda-asgi", artefact.python, "/var/runtime/bootstrap.py"]
+
+
 @contextmanager
-def emulated(artefact: Artefact, function: str, folder: Path, **environ: str) -> Iterator[httpx.Client]:
-    """A function under the emulator, with AWS's runtime for Python and the built artefact before all else."""
+def emulated(
+    artefact: Artefact, function: str, folder: Path, runtime: str = "awslambdaric", **environ: str
+) -> Iterator[httpx.Client]:
+    """A function under the emulator, with the built artefact before all else."""
     rie = folder / "aws-lambda-rie"
     if not rie.exists():
         shutil.copy(emulator(), rie)
         rie.chmod(0o755)
-    address, runtime = free_port(), free_port()
+    address, runtime_api = free_port(), free_port()
     process = subprocess.Popen(
         [
             rie,
             "--runtime-interface-emulator-address",
             f"127.0.0.1:{address}",
             "--runtime-api-address",
-            f"127.0.0.1:{runtime}",
-            artefact.python,
-            "-m",
-            "awslambdaric",
-            "app.handler",
+            f"127.0.0.1:{runtime_api}",
+            *command(artefact, runtime),
         ],
         cwd=artefact.task_root(function),
-        env=artefact.environ(function, AWS_LAMBDA_FUNCTION_TIMEOUT="60", **environ),
+        env=artefact.environ(function, AWS_LAMBDA_FUNCTION_TIMEOUT="60", _HANDLER="app.handler", **environ),
         start_new_session=True,
     )
     try:
@@ -82,11 +88,14 @@ def invoke(client: httpx.Client, event: Any) -> dict[str, Any]:
     return answer
 
 
-def test_a_chat_under_awss_emulator(here: Artefact, tmp_path: Path) -> None:
+@pytest.mark.parametrize("runtime", ["awslambdaric", "lambda_asgi"])
+def test_a_chat_under_awss_emulator(here: Artefact, runtime: str, tmp_path: Path) -> None:
     """Send answers when all is stored, the replay has it, there is nothing to stop; and again in the same processes."""
     settings = {"CHAT_LOG": f"sqlite:///{tmp_path}/chat.db", "CHAT_STREAM_PREFIX": "local/"}
     with ExitStack() as stack:
-        functions = {name: stack.enter_context(emulated(here, name, tmp_path, **settings)) for name in FUNCTIONS}
+        functions = {
+            name: stack.enter_context(emulated(here, name, tmp_path, runtime, **settings)) for name in FUNCTIONS
+        }
         for turn in (1, 2):
             event = sample("send", "rest")
             event["body"] = event["body"].replace("run-1", f"run-{turn}").replace('"m1"', f'"m{turn}"')
