@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -62,3 +63,22 @@ def test_the_sample_configuration_can_be_deployed() -> None:
     deploy = tomllib.loads((ROOT / "samconfig.toml").read_text())["default"]["deploy"]["parameters"]
     assert deploy["capabilities"] == "CAPABILITY_IAM" and "parameter_overrides" not in deploy
     assert {*GIVEN, *AUTHS["Cognito"]} <= {*source()["Parameters"]}
+
+
+def test_every_parameter_is_asked_for_in_its_group() -> None:
+    """The console and `sam deploy --guided` show what belongs together."""
+    template = source()
+    groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    grouped = [name for group in groups for name in group["Parameters"]]
+    assert sorted(grouped) == sorted(template["Parameters"])
+    assert all("Description" in declared for declared in template["Parameters"].values())
+
+
+def test_the_documents_name_parameters_that_exist() -> None:
+    """What `docs/` says to set can be set, and nothing can be set that they are silent about."""
+    parameters = {*source()["Parameters"]}
+    text = "".join((ROOT / "docs" / name).read_text() for name in ("deploy.md", "local.md"))
+    assert {*re.findall(r"\b([A-Z][a-z0-9]+[A-Za-z0-9]*)=", text)} - {"OutputKey"} <= parameters
+    described = (ROOT / "docs" / "deploy.md").read_text()
+    table = described[described.index("## All parameters") : described.index("## What it costs")]
+    assert {*re.findall(r"`([A-Z]\w+)`", table)} == parameters
