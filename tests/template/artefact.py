@@ -1,18 +1,18 @@
-"""What `sam build` makes, and the same layer for the Python at hand."""
+"""What `sam build` makes, and what runs it."""
 
 from __future__ import annotations
 
 import os
-import platform
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..bundle.artefact import SAM_VENV
 from .cloudformation import REGION, ROOT
 
-SAM = ROOT / ".venv-sam" / "bin"
+SAM = SAM_VENV / "bin"
 FUNCTIONS = {"send": "SendFunction", "replay": "ReplayFunction", "stop": "StopFunction"}
 DEPLOYED = "3.13"
 """The Python of the template's functions."""
@@ -72,25 +72,3 @@ def sam_build(folder: Path) -> Path:
     )
     assert done.returncode == 0, done.stderr
     return folder / "build"
-
-
-def layer_for_this_python(folder: Path) -> Path:
-    """The layer, with the lock's packages for the interpreter that runs the tests."""
-    machine = {"arm64": "aarch64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
-    system = "apple-darwin" if sys.platform == "darwin" else "manylinux_2_34"
-    done = subprocess.run(
-        [
-            "make",
-            "--silent",
-            "layer",
-            f"ARTIFACTS_DIR={folder}",
-            f"PYTHON_VERSION={sys.version_info.major}.{sys.version_info.minor}",
-            f"PLATFORM={machine}-{system}",
-        ],
-        cwd=ROOT / "lib",
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert done.returncode == 0, done.stderr
-    return folder

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import platform
+import sys
 from pathlib import Path
 
 import pytest
 
-from .artefact import DEPLOYED, Artefact, deployed_python, layer_for_this_python, sam_build
+from ..bundle.artefact import layer
+from .artefact import DEPLOYED, Artefact, deployed_python, sam_build
 
 
 @pytest.fixture(scope="session")
@@ -17,11 +19,9 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def here(build: Path, tmp_path_factory: pytest.TempPathFactory) -> Artefact:
+def here(build: Path) -> Artefact:
     """The functions as they were built, with a layer for the Python that runs the tests."""
-    import sys
-
-    return Artefact(build, layer_for_this_python(tmp_path_factory.mktemp("layer")), sys.executable)
+    return Artefact(build, layer(), sys.executable)
 
 
 @pytest.fixture(scope="session")
