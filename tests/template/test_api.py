@@ -101,6 +101,8 @@ def test_access_logs_and_traces_can_be_had() -> None:
         if logs:
             assert stage["AccessLogSetting"]["DestinationArn"] == "<ApiLogs.Arn>"
             assert "$context.requestId" in stage["AccessLogSetting"]["Format"]
+            group = stack.resources["ApiLogs"]["Properties"]
+            assert ("<ApiAccount>" in str(group.get("Tags"))) is role  # the stage needs the group, the group the role
 
 
 class _Input:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from .cloudformation import AUTHS, GIVEN, REGION, ROOT, TEMPLATE, source
+from resumable_chat.settings import S2Settings, Settings
+
+from .cloudformation import AUTHS, GIVEN, REGION, ROOT, TEMPLATE, Stack, source
 
 EVENTS = sorted((ROOT / "events").glob("*-*.json"))
 
@@ -54,6 +56,16 @@ def test_the_local_variables_are_the_templates() -> None:
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             assert {*local} <= named | {*resource["Properties"]["Environment"]["Variables"]}
+
+
+def test_the_local_variables_make_a_chat_on_the_hosts_s2() -> None:
+    """Over what the template sets for the parameters that docs/local.md names."""
+    stack = Stack(**AUTHS["None"], S2Basin="my-basin", S2TokenParameter="/unused")
+    local = json.loads((ROOT / "events" / "env.json").read_text())["Parameters"]
+    environ = {**stack.environment("SendFunction"), **local, "AWS_LAMBDA_FUNCTION_NAME": "send"}
+    settings = Settings.from_environ(environ)
+    endpoint = "http://host.docker.internal:8080"
+    assert settings.log == S2Settings("any", "my-basin", (endpoint, endpoint)) and settings.auth == "none"
 
 
 def test_the_sample_configuration_can_be_deployed() -> None:
