@@ -38,10 +38,13 @@ async def _s2(folder: Path) -> AsyncIterator[Log]:
         await log.close()
 
 
-async def fresh_basin(*, create_streams: bool = True, stream_cipher: Encryption | None = None) -> str:
-    """A new basin on the test server."""
+async def fresh_basin(
+    *, create_streams: bool = True, stream_cipher: Encryption | None = None, endpoint: str = ""
+) -> str:
+    """A new basin on the test server, or on the one at ``endpoint``."""
     name = f"test-{uuid.uuid4().hex[:16]}"
-    async with S2("ignored", endpoints=Endpoints(S2_ENDPOINT, S2_ENDPOINT)) as client:
+    endpoint = endpoint or S2_ENDPOINT
+    async with S2("ignored", endpoints=Endpoints(endpoint, endpoint)) as client:
         config = BasinConfig(
             create_stream_on_append=create_streams, create_stream_on_read=create_streams, stream_cipher=stream_cipher
         )

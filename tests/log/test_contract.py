@@ -190,6 +190,28 @@ async def test_a_reader_that_leaves_early_leaves_nothing_behind(engine: Engine, 
             assert not left
 
 
+async def test_a_follower_may_be_called_off_at_any_moment(engine: Engine, tmp_path: Path) -> None:
+    """Whenever it is cancelled or closed, it ends at once, and leaves no task behind."""
+    async with engine(tmp_path) as log:
+        await log.append("s", data(b"a"))
+        before = asyncio.all_tasks()
+
+        async def follow(start: int) -> None:
+            async with aclosing(log.follow("s", start)) as batches:
+                async for _ in batches:
+                    pass
+
+        async with asyncio.timeout(45):
+            for index in range(400):
+                following = asyncio.create_task(follow(index % 2))
+                await asyncio.sleep(index % 40 / 5000)
+                following.cancel()
+                await asyncio.wait({following})
+                assert following.cancelled()
+        left = {task for task in asyncio.all_tasks() - before if "ReadSession" in repr(task) and not task.done()}
+        assert not left
+
+
 async def test_a_session_keeps_the_order_of_its_batches(engine: Engine, tmp_path: Path) -> None:
     """Pipelined batches land in the order in which they were submitted, each at its number."""
     async with engine(tmp_path) as log:

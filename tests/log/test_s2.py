@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import signal
@@ -16,15 +17,17 @@ import pytest
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import RequestReceived
+from s2_sdk import Encryption
 
 from lambda_asgi import Background
-from resumable_chat import ResumableChat
-from resumable_chat.errors import LogError, LogUnavailable
+from resumable_chat import ResumableChat, create_resumable_chat
+from resumable_chat.errors import AppendOutcomeUnknown, LogError, LogUnavailable
 from resumable_chat.log import s2 as module
+from resumable_chat.log.port import MAX_BATCH_BYTES
 from resumable_chat.log.s2 import S2Log
-from resumable_chat.records import NewRecord
+from resumable_chat.records import NewRecord, fence
 
-from ..chats import Tab, chunks_of, story, user
+from ..chats import Tab, Words, chunks_of, replayed, story, user
 from ..servers import free_port
 from .engines import S2_ENDPOINT, fresh_basin
 
@@ -35,14 +38,24 @@ def log_of(basin: str, endpoint: str = S2_ENDPOINT, **options: Any) -> S2Log:
     return S2Log(access_token="ignored", basin=basin, endpoints=(endpoint, endpoint), **options)
 
 
+async def pipelined(log: S2Log) -> None:
+    await pipelined_as(log, "", 0)
+
+
+async def pipelined_as(log: S2Log, token: str, number: int) -> None:
+    async with log.append_session("s") as session:
+        await (await session.submit([NewRecord(b"a")], fencing_token=token, match_seq_num=number))
+
+
 async def refused(log: S2Log) -> list[str]:
-    """What append, tail and read say when each of them fails."""
+    """What append, tail, read and an append session say when each of them fails."""
     said = []
     for call in (
         lambda: log.append("s", [NewRecord(b"a")]),
         lambda: log.tail("s"),
         lambda: anext(log.read("s", 0)),
         lambda: anext(log.follow("s", 0)),
+        lambda: pipelined(log),
     ):
         with pytest.raises(LogError) as error:
             async with asyncio.timeout(30):
@@ -114,7 +127,13 @@ class Refusing(asyncio.Protocol):
 
 
 @pytest.mark.parametrize(
-    ("status", "says"), [(401, "S2_ACCESS_TOKEN"), (403, "S2_ACCESS_TOKEN"), (429, "patience"), (500, "Try again")]
+    ("status", "says"),
+    [
+        (401, "S2_ACCESS_TOKEN"),
+        (403, "S2_ACCESS_TOKEN"),
+        (429, "patience"),
+        *((status, "Try again") for status in (500, 502, 503)),
+    ],
 )
 async def test_a_refusal_says_what_to_set(status: int, says: str) -> None:
     """A bad token, too many requests and a broken server: each has its own text, and none of them hangs."""
@@ -129,15 +148,165 @@ async def test_an_idle_client_is_replaced(monkeypatch: pytest.MonkeyPatch) -> No
     """After a freeze the old connections are not trusted: the next call uses new ones, and succeeds at once."""
     log = log_of(await fresh_basin())
     await log.append("s", [NewRecord(b"a")])
-    before = log._client
+    before = log._current
     await log.append("s", [NewRecord(b"b")])
-    assert log._client is before
+    assert log._current is before
     now = time.time()
     monkeypatch.setattr(module.time, "time", lambda: now + 300)
     await log.append("s", [NewRecord(b"c")])
-    assert log._client is not before
+    assert log._current is not before
     assert (await log.tail("s")).seq_num == 3
     await log.close()
+
+
+def key() -> str:
+    return base64.b64encode(os.urandom(32)).decode()
+
+
+@pytest.mark.parametrize("cipher", list(Encryption), ids=str)
+async def test_an_encrypted_stream_needs_its_key(cipher: Encryption) -> None:
+    """With the key all goes on as ever, also at the limit of one append; without it the error says what to set."""
+    basin, own = await fresh_basin(stream_cipher=cipher), key()
+    log = log_of(basin, encryption_key=own)
+    largest = NewRecord(b"x" * (MAX_BATCH_BYTES - 8))
+    await log.append("s", [fence("one"), NewRecord(b"a")], fencing_token="", match_seq_num=0)
+    await log.append("s", [largest], fencing_token="one")
+    assert [record.body for batch in [b async for b in log.read("s", 0)] for record in batch] == [
+        b"one",
+        b"a",
+        largest.body,
+    ]
+    await pipelined_as(log, "one", 3)
+    assert (await log.tail("s")).seq_num == 4
+    await log.close()
+    for wrong in (key(), None):
+        other = log_of(basin, encryption_key=wrong)
+        with pytest.raises(LogError, match="S2_ENCRYPTION_KEY"):
+            await anext(other.read("s", 0))
+        await other.close()
+
+
+async def test_what_is_stored_encrypted_is_not_readable_on_the_server(tmp_path: Path) -> None:
+    """A whole chat with a key leaves none of its words on the server's disk; without one it does."""
+    found = {}
+    for cipher in (None, Encryption.AES_256_GCM):
+        folder = tmp_path / str(cipher)
+        folder.mkdir()
+        lite = Lite(folder)
+        await lite.start()
+        try:
+            basin = await fresh_basin(stream_cipher=cipher, endpoint=lite.endpoint)
+            chat = create_resumable_chat(
+                access_token="ignored",
+                basin=basin,
+                endpoints=(lite.endpoint, lite.endpoint),
+                encryption_key=key(),
+                environ={},
+            )
+            response = await chat.make_session_response("s", messages=[user("u", "swordfish")], source=Words("halibut"))
+            assert response.status_code == 202
+            [(_, snapshot)] = await replayed(chat, "s")
+            assert "swordfish" in str(snapshot) and "halibut" in str(snapshot)
+            await chat.close()
+        finally:
+            lite.kill()
+        stored = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+        found[cipher] = [word in stored for word in (b"swordfish", b"halibut")]
+    assert found == {None: [True, True], Encryption.AES_256_GCM: [False, False]}
+
+
+class Wire:
+    """A way to the server that can go dead without a word, as a NAT forgets the connections of a frozen function."""
+
+    def __init__(self) -> None:
+        self.endpoint = ""
+        self.opened = 0
+        self._dead: set[int] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Wire:
+        self._server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
+        self.endpoint = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def die(self) -> None:
+        """From now on nothing gets through what is open; new connections work."""
+        self._dead |= set(range(self.opened))
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        number, self.opened = self.opened, self.opened + 1
+        address = S2_ENDPOINT.removeprefix("http://").split(":")
+        there, to = await asyncio.open_connection(address[0], int(address[1]))
+
+        async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+            while data := await source.read(65536):
+                if number not in self._dead:
+                    sink.write(data)
+                    await sink.drain()
+            if number not in self._dead:
+                sink.close()
+
+        tasks = {asyncio.create_task(pump(reader, to)), asyncio.create_task(pump(there, writer))}
+        self._tasks |= tasks
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            to.close()
+            writer.close()
+
+
+async def test_a_connection_that_died_without_a_word_is_given_up() -> None:
+    """The call that waits for it fails at its deadline; the next ones use another connection and succeed."""
+    async with Wire() as wire:
+        log = log_of(await fresh_basin(), wire.endpoint, timeout=1)
+        await log.append("s", [NewRecord(b"a")])
+        for call in (
+            lambda: log.append("s", [NewRecord(b"b")], match_seq_num=1),
+            lambda: pipelined_as(log, "", 1),
+        ):
+            wire.die()
+            async with asyncio.timeout(10):
+                with pytest.raises(AppendOutcomeUnknown):
+                    await call()
+                assert (await log.tail("s")).seq_num == 1
+        wire.die()
+        async with asyncio.timeout(20):
+            with pytest.raises(LogUnavailable):
+                await log.tail("s")
+            await log.append("s", [NewRecord(b"b")], match_seq_num=1)
+        await log.close()
+        assert wire.opened == 4
+
+
+@pytest.mark.timeout(120)
+async def test_connections_that_die_in_mid_answer_cost_no_word() -> None:
+    """Writer and reader find another way, and the reader gets the whole answer."""
+    words = [f"{index} " for index in range(100)]
+
+    async def slow(messages: Any, context: Any) -> Any:
+        for word in words:
+            yield {"type": "TEXT_MESSAGE_CONTENT", "messageId": context.message_id, "delta": word}
+            await asyncio.sleep(0.03)
+
+    async with Wire() as wire:
+        log = log_of(await fresh_basin(), wire.endpoint, timeout=1)
+        chat, background = ResumableChat(log), Background()
+        await chat.make_session_response("s", messages=[user("u")], source=slow, wait_until=background.wait_until)
+        async with Tab(chat, "s") as tab:
+            await tab.until("TEXT_MESSAGE_CONTENT")
+            await asyncio.sleep(0.5)
+            wire.die()
+            frames = await tab.until("RUN_FINISHED", seconds=60)
+        await background.drain(30)
+        assert "".join(chunk.get("delta", "") for _, chunk in frames) == "".join(words)
+        assert (await story(log, "s"))[-2:] == ["RUN_FINISHED", "<end>"]
+        await chat.close()
 
 
 class Lite:
@@ -159,6 +328,7 @@ class Lite:
                     await http.get(self.endpoint + "/health")
                     return
                 except httpx.HTTPError:
+                    assert self._process.poll() is None, "S2 Lite did not start"
                     await asyncio.sleep(0.1)
 
     async def freeze(self, seconds: float) -> None:
@@ -179,9 +349,7 @@ class Lite:
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("fault", ["killed", "stopped"])
-async def test_a_server_that_is_gone_for_a_while_loses_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
-) -> None:
+async def test_a_server_that_is_gone_for_a_while_loses_nothing(tmp_path: Path, fault: str) -> None:
     """S2 Lite on disk is killed in mid-answer and started again, or stopped for ten seconds: all go on."""
     words = [f"{index} " for index in range(120)]
 
@@ -193,8 +361,7 @@ async def test_a_server_that_is_gone_for_a_while_loses_nothing(
     lite = Lite(tmp_path)
     await lite.start()
     try:
-        monkeypatch.setattr("tests.log.engines.S2_ENDPOINT", lite.endpoint)
-        log = log_of(await fresh_basin(), lite.endpoint, timeout=2)
+        log = log_of(await fresh_basin(endpoint=lite.endpoint), lite.endpoint, timeout=2)
         chat, background = ResumableChat(log), Background()
         response = await chat.make_session_response(
             "s", messages=[user("u")], source=slow, wait_until=background.wait_until

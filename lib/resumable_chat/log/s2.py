@@ -10,10 +10,11 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Generator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Coroutine, Generator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import s2_sdk
 from s2_sdk import S2, AppendInput, AppendRetryPolicy, Endpoints, ReadLimit, Retry, S2Stream, SeqNum, Timeout
@@ -30,6 +31,8 @@ from ..records import NewRecord, Record
 from .limits import check_limits
 from .port import Appended, AppendSession, Tail
 
+T = TypeVar("T")
+
 logger = logging.getLogger(__name__)
 
 _IDLE_SECONDS: Final = 20.0
@@ -37,15 +40,32 @@ _IDLE_SECONDS: Final = 20.0
 
 _TCP_QUICKACK: Final = getattr(socket, "TCP_QUICKACK", None)
 
+_CLOSING: Final = 0.2
+_CANCELLATIONS: Final = 20
+
 _DEADLINE_FACTOR: Final = 4
 """A call with all its retries ends within this many request time-outs."""
+
+
+@dataclass(slots=True, eq=False)
+class _Connections:
+    """A client of the SDK with its connections.
+
+    ``used`` is when S2 was last asked or last heard, in seconds since 1970, ``sessions`` how many are open.
+    """
+
+    client: S2
+    loop: asyncio.AbstractEventLoop
+    used: float
+    sessions: int = 0
 
 
 class S2Log:
     """The log in one S2 basin.
 
-    ``endpoints`` is the pair of account and basin endpoint (None: the S2 cloud), ``encryption_key`` a base64 key that
-    every stream is encrypted with, ``timeout`` the seconds that one request may take. Raises ConfigurationError.
+    ``endpoints`` is the pair of account and basin endpoint (None: the S2 cloud), ``encryption_key`` the base64 key of
+    streams that the basin's ``stream_cipher`` has S2 encrypt, ``timeout`` the seconds that one request may take.
+    Raises ConfigurationError.
     """
 
     def __init__(
@@ -61,10 +81,7 @@ class S2Log:
         self._basin = basin
         self._encryption_key = encryption_key
         self._timeout = timeout
-        self._client: S2 | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._used = 0.0
-        self._sessions = 0
+        self._current: _Connections | None = None
         self._retiring: set[asyncio.Task[None]] = set()
         self._closed = False
         try:
@@ -83,21 +100,22 @@ class S2Log:
         match_seq_num: int | None = None,
     ) -> Appended:
         check_limits(records)
-        with self._translated(appending=True):
+        connections = self._connections()
+        with self._translated(connections, appending=True):
             async with asyncio.timeout(self._timeout * _DEADLINE_FACTOR):
-                ack = await self._stream(stream).append(_input(records, fencing_token, match_seq_num))
+                ack = await self._stream(connections, stream).append(_input(records, fencing_token, match_seq_num))
         return _appended(ack)
 
     @asynccontextmanager
     async def append_session(self, stream: str) -> AsyncIterator[AppendSession]:
-        with self._translated(appending=True):
-            session = _S2Session(self, self._stream(stream).append_session())
-        self._sessions += 1
+        connections = self._connections()
+        with self._translated(connections, appending=True):
+            session = _S2Session(self, connections, self._stream(connections, stream).append_session())
+        connections.sessions += 1
         try:
             yield session
         finally:
-            self._sessions -= 1
-            self._used = time.time()
+            connections.sessions -= 1
             await session.close()
 
     async def read(self, stream: str, start: int, *, end: int | None = None) -> AsyncGenerator[Sequence[Record]]:
@@ -119,33 +137,40 @@ class S2Log:
                 yield records
 
     async def tail(self, stream: str) -> Tail:
-        with self._translated():
+        connections = self._connections()
+        with self._translated(connections):
             async with asyncio.timeout(self._timeout * _DEADLINE_FACTOR):
-                position = await self._stream(stream).check_tail()
+                position = await self._stream(connections, stream).check_tail()
         return Tail(position.seq_num, position.timestamp)
 
     async def close(self) -> None:
         self._closed = True
-        client, self._client = self._client, None
-        if client is not None and self._loop is asyncio.get_running_loop():
-            await _close(client)
+        current, self._current = self._current, None
+        if current is not None and current.loop is asyncio.get_running_loop():
+            await _close(current.client)
         if self._retiring:
             await asyncio.wait(self._retiring)
 
     async def _read(
         self, stream: str, start: int, *, limit: ReadLimit | None, wait: int | None
     ) -> AsyncGenerator[list[Record]]:
-        with self._translated():
-            session = self._stream(stream).read_session(start=SeqNum(start), limit=limit, clamp_to_tail=True, wait=wait)
-        self._sessions += 1
+        connections = self._connections()
+        with self._translated(connections):
+            session = self._stream(connections, stream).read_session(
+                start=SeqNum(start), limit=limit, clamp_to_tail=True, wait=wait
+            )
+        connections.sessions += 1
+        # Without an end, the SDK listens for the server's heartbeats.
+        patience = None if wait is None else self._timeout * _DEADLINE_FACTOR
         try:
             while True:
-                with self._translated():
+                with self._translated(connections):
                     try:
-                        batch = await anext(session)
+                        batch = await _finished(session.__anext__(), patience)
                     except StopAsyncIteration:
                         return
-                self._acknowledge_at_once()
+                connections.used = time.time()
+                self._acknowledge_at_once(connections)
                 records = [
                     Record(item.seq_num, item.timestamp, item.body, tuple(item.headers) if item.headers else ())
                     for item in batch.records
@@ -154,24 +179,21 @@ class S2Log:
                 if records:
                     yield records
         finally:
-            self._sessions -= 1
-            self._used = time.time()
-            with suppress(s2_sdk.S2Error):
-                await session.close()
+            connections.sessions -= 1
+            with suppress(s2_sdk.S2Error, TimeoutError):
+                await _finished(session.close(), _CLOSING)
 
-    def _stream(self, name: str) -> S2Stream:
-        """The stream on a client of this event loop whose connections can be trusted."""
+    def _connections(self) -> _Connections:
+        """Connections of this event loop that can be trusted."""
         if self._closed:
             raise LogUnavailable("The log was closed.")
         loop = asyncio.get_running_loop()
         now = time.time()
-        if self._client is not None and self._loop is loop and not self._sessions and now - self._used > _IDLE_SECONDS:
-            task = loop.create_task(_close(self._client))
-            self._retiring.add(task)
-            task.add_done_callback(self._retiring.discard)
-            self._client = None
-        if self._client is None or self._loop is not loop:
-            self._client = S2(
+        current = self._current
+        if current is not None and current.loop is loop and not current.sessions and now - current.used > _IDLE_SECONDS:
+            self._retire(current)
+        if self._current is None or self._current.loop is not loop:
+            client = S2(
                 self._token,
                 endpoints=self._endpoints,
                 timeout=Timeout(
@@ -183,28 +205,38 @@ class S2Log:
                     append_retry_policy=AppendRetryPolicy.NO_SIDE_EFFECTS,
                 ),
             )
-            self._loop = loop
-            self._sessions = 0
-        self._used = now
-        self._expect_answer()
-        found: S2Stream = self._client.basin(self._basin).stream(name, encryption_key=self._encryption_key)
+            self._current = _Connections(client, loop, now)
+        self._current.used = now
+        return self._current
+
+    def _retire(self, connections: _Connections) -> None:
+        """Use other connections from now on, and close these: whoever still waits for them hears of it at once."""
+        if self._current is connections:
+            self._current = None
+            task = connections.loop.create_task(_close(connections.client))
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)
+
+    def _stream(self, connections: _Connections, name: str) -> S2Stream:
+        self._expect_answer(connections)
+        found: S2Stream = connections.client.basin(self._basin).stream(name, encryption_key=self._encryption_key)
         return found
 
-    def _expect_answer(self) -> None:
+    def _expect_answer(self, connections: _Connections) -> None:
         """Renew the setting once the request is out, for sending it resets it."""
         if self._plain:
-            asyncio.get_running_loop().call_later(0.001, self._acknowledge_at_once)
+            asyncio.get_running_loop().call_later(0.001, self._acknowledge_at_once, connections)
 
-    def _acknowledge_at_once(self) -> None:
+    def _acknowledge_at_once(self, connections: _Connections) -> None:
         """Have the kernel acknowledge what it receives at once, on unencrypted connections.
 
         S2 Lite leaves Nagle's algorithm on: each small write of the server would wait up to 40 ms for the delayed
         acknowledgement of the one before. Linux forgets this setting after some packets, so it is renewed.
         """
-        if not self._plain or self._client is None:
+        if not self._plain:
             return
-        for connections in self._client._pool._hosts.values():
-            for pooled in connections:
+        for pool in connections.client._pool._hosts.values():
+            for pooled in pool:
                 writer = getattr(getattr(pooled, "_conn", None), "_writer", None)
                 sock = writer.get_extra_info("socket") if writer is not None else None
                 if sock is not None:
@@ -212,12 +244,16 @@ class S2Log:
                         sock.setsockopt(socket.IPPROTO_TCP, _TCP_QUICKACK, 1)
 
     @contextmanager
-    def _translated(self, *, appending: bool = False) -> Generator[None]:
+    def _translated(self, connections: _Connections, *, appending: bool = False) -> Generator[None]:
         try:
             yield
         except s2_sdk.S2Error as error:
+            # A connection that died without a word stays in the SDK's pool, where each call would wait for it in vain.
+            if _caused_by(error, "ReadTimeoutError"):
+                self._retire(connections)
             raise self._translate(error, appending) from error
         except TimeoutError as error:
+            self._retire(connections)
             unknown = AppendOutcomeUnknown if appending else LogUnavailable
             raise unknown(f"S2 did not answer within {self._timeout * _DEADLINE_FACTOR:g} s.") from error
 
@@ -229,9 +265,8 @@ class S2Log:
             return SeqNumMismatch(error.expected_seq_num)
         if isinstance(error, s2_sdk.S2ServerError):
             return self._refusal(error, appending)
-        if appending and not _never_connected(error):
-            return AppendOutcomeUnknown(f"The connection to S2 failed during an append: {error}.")
-        return LogUnavailable(
+        unknown = appending and not _caused_by(error, "ConnectError")
+        return (AppendOutcomeUnknown if unknown else LogUnavailable)(
             f"S2 cannot be reached at {self._endpoints._basin_url(self._basin)}: {error}. "
             "Check the network, S2_ACCOUNT_ENDPOINT and S2_BASIN_ENDPOINT."
         )
@@ -258,28 +293,40 @@ class S2Log:
         if status in (408, 409) or status >= 500:
             text = f"S2 failed ({said}). Try again."
             return AppendOutcomeUnknown(text) if appending else LogUnavailable(text)
+        if error.code == "decryption_failed":
+            return LogError(
+                f"S2 cannot decrypt the stream ({said}). Set S2_ENCRYPTION_KEY to the key that it was written with."
+            )
+        if "encryption key" in error.message:
+            return LogError(
+                f"The streams of the basin {self._basin!r} are encrypted ({said}). "
+                "Set S2_ENCRYPTION_KEY to their key, 32 bytes in base64."
+            )
         return LogError(f"S2 refused the request ({said}).")
 
 
 class _S2Session:
     """One append session of the SDK."""
 
-    def __init__(self, log: S2Log, session: s2_sdk.AppendSession) -> None:
+    def __init__(self, log: S2Log, connections: _Connections, session: s2_sdk.AppendSession) -> None:
         self._log = log
+        self._connections = connections
         self._session = session
 
     async def submit(
         self, records: Sequence[NewRecord], *, fencing_token: str | None = None, match_seq_num: int | None = None
     ) -> Awaitable[Appended]:
         check_limits(records)
-        with self._log._translated(appending=True):
+        with self._log._translated(self._connections, appending=True):
             ticket = await self._session.submit(_input(records, fencing_token, match_seq_num))
-        self._log._expect_answer()
+        self._log._expect_answer(self._connections)
         return self._acknowledged(ticket)
 
     async def _acknowledged(self, ticket: s2_sdk.BatchSubmitTicket) -> Appended:
-        with self._log._translated(appending=True):
-            return _appended(await ticket)
+        with self._log._translated(self._connections, appending=True):
+            ack = await ticket
+        self._connections.used = time.time()
+        return _appended(ack)
 
     async def close(self) -> None:
         # Each batch's own ticket has told what became of it.
@@ -300,13 +347,36 @@ def _appended(ack: s2_sdk.AppendAck) -> Appended:
     return Appended(ack.start.seq_num, ack.end.seq_num, ack.end.timestamp)
 
 
-def _never_connected(error: BaseException) -> bool:
+def _caused_by(error: BaseException, name: str) -> bool:
+    """Whether an error of this class, which the SDK does not export, stands behind another."""
     cause: Any = error
     while cause is not None:
-        if type(cause).__name__ == "ConnectError":
+        if type(cause).__name__ == name:
             return True
         cause = cause.__cause__
     return False
+
+
+async def _finished(work: Coroutine[Any, Any, T], seconds: float | None) -> T:
+    """The result of the SDK's work; TimeoutError after so many seconds.
+
+    The SDK waits with ``asyncio.wait_for``, which in Python 3.11 swallows a cancellation when what it waited for came
+    at the same moment. So it is called off again until it is over.
+    """
+    task = asyncio.get_running_loop().create_task(work)
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+        if not task.done():
+            raise TimeoutError
+        return task.result()
+    finally:
+        for _ in range(_CANCELLATIONS):
+            if task.done():
+                break
+            task.cancel()
+            await asyncio.wait({task}, timeout=0.05)
+        if task.done() and not task.cancelled():
+            task.exception()
 
 
 async def _close(client: S2) -> None:
