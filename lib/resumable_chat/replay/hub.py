@@ -21,7 +21,10 @@ logger = logging.getLogger(__name__)
 MAX_QUEUED_BYTES: Final = 16 * 1024 * 1024
 """What may wait for one subscriber before it is cut off; its opening frames do not count."""
 
+_INFINITY: Final = float("inf")
 _BACKOFF: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+_PROMPT: Final = 1.0
+"""Seconds within which the log answers when it is well, and within which this process does what is due."""
 _GIVE_UP: Final = 30.0
 """Seconds for which a follower keeps trying to reach the log before it cuts its subscribers off."""
 
@@ -102,7 +105,8 @@ class Hub:
         self._task: asyncio.Task[None] | None = None
         self._ending: set[asyncio.Task[None]] = set()
         self._caught_up: asyncio.Future[None] | None = None
-        self._heard = 0.0
+        self._heard = _INFINITY
+        """Loop time of the last record; infinite while nothing can be said of the writer."""
 
     @property
     def idle(self) -> bool:
@@ -154,7 +158,10 @@ class Hub:
             task.cancel()
 
     async def _run(self, caught_up: asyncio.Future[None]) -> None:
-        reaper = asyncio.create_task(self._reap_when_silent(), name=f"reap {self._stream}")
+        self._heard = _INFINITY
+        following = asyncio.current_task()
+        assert following is not None
+        reaper = asyncio.create_task(self._reap_when_silent(following), name=f"reap {self._stream}")
         try:
             await self._follow(caught_up)
         except LogError as error:
@@ -195,7 +202,7 @@ class Hub:
                 if not caught_up.done() or now - failing_since > _GIVE_UP:
                     raise
                 # While the log is out of reach, silence says nothing about the writer.
-                self._heard = float("inf")
+                self._heard = _INFINITY
                 logger.warning("following %s failed, trying again: %s", self._stream, error)
                 await asyncio.sleep(_BACKOFF[min(attempt, len(_BACKOFF) - 1)])
                 attempt += 1
@@ -208,16 +215,27 @@ class Hub:
             if subscription.one_generation and not self.view.running:
                 subscription.end()
 
-    async def _reap_when_silent(self) -> None:
+    async def _reap_when_silent(self, following: asyncio.Task[None]) -> None:
         """Close the running generation when no record has come for the lease, by this process's clock."""
         loop = asyncio.get_running_loop()
-        while True:
+        view = self.view
+        while not following.done():
             silent = loop.time() - self._heard
-            if not self.view.running or silent < self._lease or self._heard == float("inf"):
-                await asyncio.sleep(min(1.0, max(0.05, self._lease - silent)) if silent > 0 else 1.0)
+            if not view.running or silent < self._lease:
+                pause = min(1.0, max(0.05, self._lease - silent))
+                due = loop.time() + pause
+                await asyncio.sleep(pause)
+                if loop.time() > due + _PROMPT:
+                    # This process stood still, and perhaps the writer with it.
+                    self._heard = max(self._heard, loop.time())
                 continue
-            view = self.view
             try:
+                asked, position = loop.time(), view.position
+                tail = await self._log.tail(self._stream)
+                if not tail.seq_num == position == view.position or loop.time() > asked + _PROMPT:
+                    # It is the log that was silent, or the way to it.
+                    self._heard = loop.time()
+                    continue
                 reaped = await reap(
                     self._log,
                     self._stream,
@@ -235,14 +253,27 @@ class Hub:
 
 
 class Hubs:
-    """The hubs of one process: those with subscribers, and the most recent ``keep`` of the others, kept warm."""
+    """The hubs of one process: those with subscribers, and the most recent of the others, kept warm.
 
-    def __init__(self, log: Log, *, lease: float, writer_lost: str, session: bool = True, keep: int = 256) -> None:
+    ``keep`` bounds how many there are, ``keep_bytes`` the record bodies they were read from, while some are idle.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        *,
+        lease: float,
+        writer_lost: str,
+        session: bool = True,
+        keep: int = 256,
+        keep_bytes: int = 64 * 1024 * 1024,
+    ) -> None:
         self._session = session
         self._log = log
         self._lease = lease
         self._writer_lost = writer_lost
         self._keep = keep
+        self._keep_bytes = keep_bytes
         self._hubs: OrderedDict[str, Hub] = OrderedDict()
 
     def get(self, stream: str) -> Hub:
@@ -252,9 +283,13 @@ class Hubs:
                 self._log, stream, lease=self._lease, writer_lost=self._writer_lost, session=self._session
             )
         self._hubs.move_to_end(stream)
-        idle = [name for name, known in self._hubs.items() if known.idle and known is not hub]
-        for name in idle[: max(0, len(self._hubs) - self._keep)]:
-            del self._hubs[name]
+        kept, size = len(self._hubs), sum(known.view.size for known in self._hubs.values())
+        for name, known in list(self._hubs.items()):
+            if kept <= self._keep and size <= self._keep_bytes:
+                break
+            if known.idle and known is not hub:
+                del self._hubs[name]
+                kept, size = kept - 1, size - known.view.size
         return hub
 
     async def close(self) -> None:

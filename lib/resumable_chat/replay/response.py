@@ -6,9 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Final
 
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
 from lambda_asgi import BrokenOff
 
-from .frames import KEEP_ALIVE, OPENED
+from .frames import HEADERS, KEEP_ALIVE, MEDIA_TYPE, OPENED
 from .hub import Hub, Subscription
 
 KEEP_ALIVE_SECONDS: Final = 15.0
@@ -16,6 +19,30 @@ KEEP_ALIVE_SECONDS: Final = 15.0
 
 class BodyBroken(BrokenOff):
     """The body is broken off on purpose, in mid-run, so that clients reconnect instead of settling."""
+
+
+class ReplayResponse(StreamingResponse):
+    """Server-sent events of one subscription, which ends with the response, even if its body was never begun."""
+
+    def __init__(self, hub: Hub, attaching: asyncio.Task[Subscription], *, live: bool, ends_at: float | None) -> None:
+        frames = body(hub, attaching, live=live, ends_at=ends_at)
+        super().__init__(frames, media_type=MEDIA_TYPE, headers=HEADERS)
+        self._hub = hub
+        self._attaching = attaching
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            leave(self._hub, self._attaching)
+
+
+def leave(hub: Hub, attaching: asyncio.Task[Subscription]) -> None:
+    """End the subscription, however far it got."""
+    if not attaching.done():
+        attaching.cancel()
+    elif not attaching.cancelled() and attaching.exception() is None:
+        hub.detach(attaching.result())
 
 
 async def body(
@@ -53,7 +80,4 @@ async def body(
             if data is None:
                 yield KEEP_ALIVE
     finally:
-        if attaching.done() and not attaching.cancelled() and attaching.exception() is None:
-            hub.detach(attaching.result())
-        else:
-            attaching.cancel()
+        leave(hub, attaching)

@@ -31,6 +31,8 @@ class SessionView:
         self._snapshots = snapshots
         self.position = 0
         """The next sequence number to feed."""
+        self.size = 0
+        """Bytes of the data records that what is kept was made of."""
         self.token = ""
         self.skipped = 0
         """Records that could not be read, and chunks that made no sense."""
@@ -124,6 +126,8 @@ class SessionView:
         self._user_events.clear()
         if tokens.is_terminal(self.token):
             return
+        if not self._snapshots:
+            self.size = 0
         self._fold.reset()
         self._chunks = []
         self._opened = True
@@ -153,6 +157,7 @@ class SessionView:
             self.skipped += 1
             return None
         self._newest_data = record.seq_num
+        self.size += len(record.body)
         stored = Stored(record.seq_num, record.timestamp, chunk)
         self.parts.feed(chunk)
         if self._in_preamble and self._snapshots and self._preamble(stored):
