@@ -267,6 +267,67 @@ async def test_a_stop_ends_the_run_and_its_source(tmp_path: Path, same_process: 
         assert await send(chat, Words("b"), user("u2"), run_id="r2") == 202
 
 
+async def test_a_stop_whose_answer_was_lost_says_that_it_stopped(tmp_path: Path) -> None:
+    """The end that landed unnoticed is recognised: 202, not 204, and nothing is left behind for a later run."""
+    async with fresh_log(tmp_path) as log:
+        background, source = Background(), Words("a", gate=asyncio.Event())
+        await send(ResumableChat(log), source, wait_until=background.wait_until)
+        await source.started.wait()
+        await asyncio.sleep(0.1)
+        stopper = ResumableChat(FaultyLog(log, {1: LOST_ANSWER}))
+        run_id = next(chunk["runId"] for chunk in await chunks_of(log, "s") if "runId" in chunk)
+        assert (await stopper.stop_session("s", run_id=run_id)).status_code == 202
+        await background.drain(5)
+        assert await story(log, "s") == ["<session>", *PLAIN, *ANSWER, "<end>"]
+
+
+async def test_a_late_answer_to_a_stop_leaves_the_next_run_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that begins between the stop and the news of it is not called off."""
+    from resumable_chat import chat as module
+
+    landed, told = asyncio.Event(), asyncio.Event()
+    stop = module.stop
+
+    async def slow_stop(*args: Any, **options: Any) -> Any:
+        stopped = await stop(*args, **options)
+        landed.set()
+        await told.wait()
+        return stopped
+
+    monkeypatch.setattr(module, "stop", slow_stop)
+    async with fresh_log(tmp_path) as log:
+        chat, background, gate = ResumableChat(log), Background(), asyncio.Event()
+        first = Words("a", gate=asyncio.Event())
+        await send(chat, first, run_id="r1", wait_until=background.wait_until)
+        await first.started.wait()
+        stopping = asyncio.create_task(chat.stop_session("s", run_id="r1"))
+        await landed.wait()
+        await first.closed.wait()
+        await background.drain(5)
+        second = Words("b", gate=gate)
+        assert await send(chat, second, user("u2"), run_id="r2", wait_until=background.wait_until) == 202
+        await second.started.wait()
+        told.set()
+        assert (await stopping).status_code == 202
+        gate.set()
+        await background.drain(10)
+        assert (await story(log, "s"))[-2:] == ["RUN_FINISHED", "<end>"]
+
+
+async def test_a_send_to_a_log_that_does_not_answer_is_503_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A claim whose outcome stays unknown is given up before a gateway gives up on the request."""
+    monkeypatch.setattr("resumable_chat.generation.claim._PATIENCE", 0.3)
+    async with fresh_log(tmp_path) as log:
+        faulty = FaultyLog(log, dict.fromkeys(range(100), LOST_REQUEST), delay=0.2)
+        assert await send(ResumableChat(faulty), Words("a")) == 503
+        assert faulty.appends < 5
+        assert await story(log, "s") == []
+
+
 async def test_a_stop_before_its_run_wins(tmp_path: Path) -> None:
     """The message is stored, the run is shown as stopped, the source is never called; later runs are free."""
     async with fresh_log(tmp_path) as log:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final, get_args
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from lambda_asgi import Background
 
@@ -21,9 +21,8 @@ from .generation.ending import Stopped, stop
 from .generation.runner import DEFAULT_ERROR, Run, Runner, default_on_error
 from .log.port import Log
 from .records import trim
-from .replay.frames import HEADERS, MEDIA_TYPE
 from .replay.hub import Hubs
-from .replay.response import body
+from .replay.response import ReplayResponse, leave
 from .settings import MIN_LEASE_MS, Delivery, Mode, S2Settings, Settings, open_log
 from .sources.port import Source
 from .turns import normalise, tool_results, turns_of
@@ -261,13 +260,13 @@ class ResumableChat:
         try:
             await asyncio.wait({attaching}, timeout=_FIRST_LOOK)
         except asyncio.CancelledError:
-            attaching.cancel()
+            leave(hub, attaching)
             raise
         if attaching.done():
             error = attaching.exception()
             if isinstance(error, ChatError):
                 return error_response(error)
-        return _stream(body(hub, attaching, live=live, ends_at=self._ends_at(deadline)))
+        return ReplayResponse(hub, attaching, live=live, ends_at=self._ends_at(deadline))
 
     async def _active(
         self, stream: str, cursor: int | None, deadline: float | None, *, ended_too: bool = False
@@ -280,12 +279,12 @@ class ResumableChat:
         except ChatError as error:
             return error_response(error)
         except asyncio.CancelledError:
-            attaching.cancel()
+            leave(hub, attaching)
             raise
         if subscription.nothing:
             hub.detach(subscription)
             return Response(status_code=204, headers=_NO_STORE)
-        return _stream(body(hub, attaching, live=True, ends_at=self._ends_at(deadline)))
+        return ReplayResponse(hub, attaching, live=True, ends_at=self._ends_at(deadline))
 
     def _ends_at(self, deadline: float | None) -> float | None:
         """Loop time at which a response must end."""
@@ -299,14 +298,15 @@ class ResumableChat:
         """End the running generation (only if it is ``run_id``, when given): 202 stopped, 204 nothing runs."""
         if not self._enable_stop:
             return error_response(BadRequest(403, "Stopping is switched off on this server."))
+        runner = self._runners.get(stream)
         try:
             stopped = await stop(self._log, stream, run_id=run_id)
         except ChatError as error:
             return error_response(error)
         if stopped is not Stopped.STOPPED:
             return Response(status_code=204, headers=_NO_STORE)
-        runner = self._runners.get(stream)
-        if runner is not None:
+        # By now the next run may have begun here.
+        if runner is not None and self._runners.get(stream) is runner:
             runner.abort()
         return Response(status_code=202, headers=_NO_STORE)
 
@@ -315,10 +315,6 @@ class ResumableChat:
         await self._background.drain(_DRAIN)
         await self._hubs.close()
         await self._log.close()
-
-
-def _stream(frames: AsyncIterator[bytes]) -> Response:
-    return StreamingResponse(frames, media_type=MEDIA_TYPE, headers=HEADERS)
 
 
 def _failing(error: Exception) -> Source:

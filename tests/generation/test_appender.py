@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from resumable_chat import tokens
-from resumable_chat.chunks import text_content
-from resumable_chat.errors import FencingTokenMismatch
+from resumable_chat.chunks import MAX_CHUNK_BYTES, encode, text_content
+from resumable_chat.errors import FencingTokenMismatch, LogUnavailable
 from resumable_chat.generation.appender import MAX_PENDING_CHUNKS, Appender, Lost
-from resumable_chat.log.port import MAX_BATCH_RECORDS, Log
+from resumable_chat.log.port import MAX_BATCH_RECORDS, AppendSession, Log
 from resumable_chat.log.sqlite import SqliteLog
 from resumable_chat.records import NewRecord, fence
 
@@ -207,3 +209,72 @@ async def test_the_lost_acknowledgement_of_the_end_is_no_loss(tmp_path: Path) ->
         assert await story(log, "s") == ["<session>", "TEXT_MESSAGE_CONTENT", "<end>"]
         with pytest.raises(FencingTokenMismatch):
             await log.append("s", [NewRecord(b"")], fencing_token=TOKEN)
+
+
+async def test_a_chunk_of_every_size_up_to_the_limit_lands(tmp_path: Path) -> None:
+    """The largest chunk that is not split fits one append, also together with the terminal fence."""
+    async with fresh_log(tmp_path) as log:
+        async with Appender(log, "s", token=TOKEN, next_seq=await opened(log)) as appender:
+            empty = len(encode({"type": "CUSTOM", "name": "large", "value": ""}))
+            for size in (MAX_CHUNK_BYTES - 9, MAX_CHUNK_BYTES):
+                await appender.add({"type": "CUSTOM", "name": "large", "value": "x" * (size - empty)})
+            async with asyncio.timeout(30):
+                last = {"type": "CUSTOM", "name": "large", "value": "x" * (MAX_CHUNK_BYTES - empty)}
+                await appender.finish([last], "end-" + "x" * 32)
+        assert await story(log, "s") == ["<session>", "large", "large", "large", "<end>"]
+
+
+async def test_a_lone_surrogate_among_much_text_lands(tmp_path: Path) -> None:
+    """What JSON must escape takes more bytes when it is merged; it is stored all the same, and unchanged."""
+    async with fresh_log(tmp_path) as log:
+        async with Appender(FaultyLog(log, delay=0.2), "s", token=TOKEN, next_seq=await opened(log)) as appender:
+            pieces = ["a", *["ä" * 150_000] * 3, "\ud83d", "\ude00", "end"]
+            for piece in pieces:
+                await appender.add(delta(piece))
+            async with asyncio.timeout(30):
+                await appender.finish([], END)
+        stored = said(await chunks_of(log, "s"))
+        assert stored.encode("utf-16", "surrogatepass").decode("utf-16") == (
+            "".join(pieces).encode("utf-16", "surrogatepass").decode("utf-16")
+        )
+        assert (await story(log, "s"))[-1] == "<end>"
+
+
+async def test_a_session_that_cannot_be_opened_loses_nothing(tmp_path: Path) -> None:
+    """The batch that was due when opening failed lands by itself."""
+
+    class Closed(FaultyLog):
+        refused = 0
+
+        @asynccontextmanager
+        async def append_session(self, stream: str) -> AsyncIterator[AppendSession]:
+            self.refused += 1
+            if self.refused <= 2:
+                raise LogUnavailable("no session now")
+            async with super().append_session(stream) as session:
+                yield session
+
+    async with fresh_log(tmp_path) as log:
+        faulty = Closed(log, delay=0.05)
+        async with Appender(faulty, "s", token=TOKEN, next_seq=await opened(log), linger=0.01) as appender:
+            for index in range(40):
+                await appender.add({"type": "CUSTOM", "name": str(index)})
+                await asyncio.sleep(0.004)
+            await appender.finish([], END)
+        assert faulty.refused > 2
+        assert await story(log, "s") == ["<session>", *map(str, range(40)), "<end>"]
+
+
+async def test_an_unforeseen_failure_ends_the_writer(tmp_path: Path) -> None:
+    """Whatever an engine raises, the writer says that it is lost and never waits for ever."""
+
+    async def broken(number: int) -> None:
+        raise ZeroDivisionError
+
+    async with fresh_log(tmp_path) as log:
+        start = await opened(log)
+        async with asyncio.timeout(10):
+            async with Appender(FaultyLog(log, before=broken), "s", token=TOKEN, next_seq=start) as appender:
+                await appender.add(delta("a"))
+                with pytest.raises(Lost, match="ZeroDivisionError"):
+                    await appender.finish([], END)

@@ -19,7 +19,7 @@ from ..errors import (
     LogUnavailable,
     SeqNumMismatch,
 )
-from ..log.port import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, Appended, AppendSession, Log
+from ..log.port import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, MAX_TOKEN_BYTES, Appended, AppendSession, Log
 from ..records import HEARTBEAT, NewRecord, fence, metered_bytes
 from ..transcript.merge import can_merge, merge_run
 
@@ -37,6 +37,8 @@ PIPELINE_FROM: Final = 0.015
 more is due, it goes over to an append session: opening one costs more than a fast log's whole round trip."""
 
 _BACKOFF: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.0)
+
+_FENCE_BYTES: Final = metered_bytes([fence("t" * MAX_TOKEN_BYTES)])
 
 
 class Lost(Exception):
@@ -115,7 +117,10 @@ class Appender:
     ) -> None:
         assert self._pump is not None
         if self._final_token is None or error is not None:
-            self._pump.cancel()
+            while not self._pump.done():
+                # One cancellation may be swallowed by a library that waits for an answer which comes just then.
+                self._pump.cancel()
+                await asyncio.wait({self._pump}, timeout=1)
         await asyncio.gather(self._pump, return_exceptions=True)
 
     @property
@@ -202,11 +207,11 @@ class Appender:
                         return False
                     if records is None:
                         return True
-                    if self._pipelined and session is None:
-                        session = await stack.enter_async_context(self._log.append_session(self._stream))
                     batch = _Batch(self._next_seq, records)
                     self._next_seq = batch.end
                     self._unacknowledged.append(batch)
+                    if self._pipelined and session is None:
+                        session = await stack.enter_async_context(self._log.append_session(self._stream))
                     ticket = await self._submit(session, batch)
                     single = ticket if session is None else None
                     acknowledge.put_nowait((batch, ticket))
@@ -241,6 +246,9 @@ class Appender:
             except LogError as error:
                 if self._failure is None:
                     self._failure = error
+            except Exception as error:  # noqa: BLE001 - whatever it is, the writer must not wait for it for ever
+                if self._failure is None:
+                    self._failure = LogError(f"an append failed: {error!r}")
             else:
                 if self._pending and asyncio.get_running_loop().time() - began > PIPELINE_FROM:
                     self._pipelined = True
@@ -283,13 +291,17 @@ class Appender:
         """The next batch off the pending chunks: neighbours merged, within the limits of one append."""
         records: list[NewRecord] = []
         # Room is kept for the terminal fence, which must share the batch of the terminal chunk.
-        room = MAX_BATCH_BYTES - 64
+        room = MAX_BATCH_BYTES - _FENCE_BYTES
         size = 0
         while self._pending and len(records) < MAX_BATCH_RECORDS - 1:
             run = self._next_run(room - size)
             if not run:
                 break
             body = run[0].body if len(run) == 1 else encode(merge_run([item.chunk for item in run if item.chunk]))
+            if len(body) > sum(len(item.body) for item in run):
+                # A lone surrogate has all the text around it escaped, which may not fit any more.
+                run = run[:1]
+                body = run[0].body
             records.append(NewRecord(body))
             size += metered_bytes(records[-1:])
             for _ in run:

@@ -28,6 +28,9 @@ from .closing import WRITER_LOST
 from .readback import read_generation
 
 _ATTEMPTS: Final = 8
+_PATIENCE: Final = 10.0
+"""Seconds after which a claim gives up on a log that does not answer, well before a gateway gives up on the request."""
+
 _REMEMBERED_TOKENS: Final = 4096
 _HISTORY_WITHOUT_CURSOR: Final = 2_000
 _HISTORY: Final = 20_000
@@ -101,6 +104,7 @@ class Claimer:
         known = tokens.parse(guess)
         if key is not None and known.key == key and not known.stopped_early:
             return None
+        give_up_at = asyncio.get_running_loop().time() + _PATIENCE
         for attempt in range(_ATTEMPTS):
             try:
                 opening = [fence(token), *body]
@@ -109,8 +113,8 @@ class Claimer:
                 return Claim(stream, token, appended.start, appended.end, key, guess, stopped)
             except FencingTokenMismatch as refused:
                 current = refused.current
-            except AppendOutcomeUnknown:
-                await asyncio.sleep(0.05 * 2 ** min(attempt, 4))
+            except AppendOutcomeUnknown as error:
+                await _before_another(attempt, error, give_up_at)
                 continue
             if current == token:
                 return await self._landed(stream, token, len(body), key, guess, stopped)
@@ -133,6 +137,7 @@ class Claimer:
         Raises StreamInUse (409), LogUnavailable.
         """
         token = tokens.opening(key, self._nonce)
+        give_up_at = asyncio.get_running_loop().time() + _PATIENCE
         for attempt in range(_ATTEMPTS):
             try:
                 appended = await self._log.append(stream, [fence(token)], fencing_token="", match_seq_num=0)
@@ -145,8 +150,8 @@ class Claimer:
                 raise StreamInUse from refused
             except SeqNumMismatch as refused:
                 raise StreamInUse from refused
-            except AppendOutcomeUnknown:
-                await asyncio.sleep(0.05 * 2 ** min(attempt, 4))
+            except AppendOutcomeUnknown as error:
+                await _before_another(attempt, error, give_up_at)
         raise LogUnavailable("The log does not answer. Try again.")
 
     async def _landed(
@@ -197,6 +202,13 @@ class Claimer:
                 if any(_names(record, claim.key) for record in records):
                     return True
         return False
+
+
+async def _before_another(attempt: int, error: AppendOutcomeUnknown, give_up_at: float) -> None:
+    """Wait a moment before the next attempt. Raises ``error`` if there should be none."""
+    if attempt == _ATTEMPTS - 1 or asyncio.get_running_loop().time() > give_up_at:
+        raise error
+    await asyncio.sleep(0.05 * 2 ** min(attempt, 4))
 
 
 def _names(record: Record, key: str) -> bool:

@@ -47,7 +47,10 @@ async def stop(
     token = await current_token(log, stream)
     key = tokens.key_of(run_id) if run_id is not None else None
     missed = 0
+    tried: set[str] = set()
     for attempt in range(_ATTEMPTS):
+        if token in tried:
+            return Stopped.STOPPED  # By an append whose answer was lost.
         state = tokens.parse(token)
         try:
             if not state.running:
@@ -62,9 +65,11 @@ async def stop(
                 continue
             if run_id is not None and state.key != key and run_id not in generation.run_ids:
                 return Stopped.NOTHING_RUNS
+            terminal = tokens.terminal(state.key, nonce=nonce)
+            tried.add(terminal)
             await log.append(
                 stream,
-                _ending(generation.parts.finish(), tokens.terminal(state.key, nonce=nonce)),
+                _ending(generation.parts.finish(), terminal),
                 fencing_token=token,
                 match_seq_num=tail.seq_num if missed < _EXACT_ATTEMPTS else None,
             )
