@@ -90,6 +90,32 @@ async def test_killed_between_claim_and_first_chunk(tmp_path: Path) -> None:
         assert told.count("<session>") == 2 and told[-1] == "<end>"
 
 
+@pytest.mark.timeout(120)
+async def test_killed_in_mid_answer(tmp_path: Path) -> None:
+    """Every word that a reader saw is stored; another process ends the dead run for its readers, then takes sends."""
+    async with shared_log(tmp_path) as (log, where):
+        with (
+            local_server(tmp_path / "chat.db", **where, **LEASE, CHAT_SOURCE="tests.models:slow") as (base, process),
+            local_server(tmp_path / "chat.db", **where, **LEASE) as (other, _),
+        ):
+            assert await send(base, "u1") == 202
+            before = await watch(base, "word3")
+            process.kill()
+            process.wait()
+            assert await send(other, "u2") == 409
+            events = await watch(other, "writer_lost", before[-1][0])
+            assert [chunk["type"] for _, chunk in events][-2:] == ["TEXT_MESSAGE_END", "RUN_ERROR"]
+            assert await send(other, "u2") == 202
+            await watch(other, "RUN_FINISHED", events[-1][0])
+            fresh = await watch(other, "MESSAGES_SNAPSHOT")
+        said = "".join(chunk.get("delta", "") for _, chunk in before + events)
+        answer = next(message for message in fresh[0][1]["messages"] if message["role"] == "assistant")
+        assert "".join(part["content"] for part in answer["parts"] if part["type"] == "text") == said
+        assert "word3" in said
+        told = await story(log, "c")
+        assert told.count("<session>") == 2 and told.count("<error>") == 1 and told[-1] == "<end>"
+
+
 @pytest.mark.timeout(180)
 async def test_frozen_longer_than_the_lease_and_woken(tmp_path: Path) -> None:
     """A writer that was closed while it slept writes nothing more, and its readers see what everybody sees."""
