@@ -359,8 +359,9 @@ def create_resumable_chat(
     ``access_token`` and ``basin`` name an S2 basin; ``endpoints`` (account, basin) another S2 than the cloud's;
     ``encryption_key`` is base64, and needs a basin with a ``stream_cipher``. ``mode`` "session" keeps whole chats;
     "shared" (one stream, its active generation only) and "single-use" (one stream for each generation) make a stream
-    of chunks resumable. When the log comes from the environment, so do ``mode`` and ``lease_duration_ms`` if they are None (docs/configuration.md); otherwise
-    ``mode`` is "session", and ``lease_duration_ms`` 15,000 in session mode, 5,000 in the others.
+    of chunks resumable. When the log comes from the environment, so do ``mode`` and ``lease_duration_ms`` if they are
+    None (docs/configuration.md); otherwise ``mode`` is "session", and ``lease_duration_ms`` 15,000 in session mode,
+    5,000 in the others.
 
     Raises ConfigurationError.
     """
