@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
+from lambda_asgi.logs import JsonFormatter
 from resumable_chat import chat
 from resumable_chat.replay.response import KEEP_ALIVE_SECONDS
 from resumable_chat.settings import MAX_PREFIX_BYTES, MIN_LEASE_MS, Settings, source_from_environ
@@ -159,16 +161,29 @@ def test_concurrency_can_be_reserved() -> None:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_errors_and_throttles_are_an_alarm(name: str) -> None:
-    """They go to the topic, if there is one."""
+def test_failures_and_throttles_are_an_alarm(name: str) -> None:
+    """They go to the topic, if there is one. What replay breaks off on purpose is none."""
+    short = name.removesuffix("Function")
     for parameters, topics in ((OPEN, []), (EVERYTHING, [EVERYTHING["AlarmTopicArn"]])):
-        alarms = [
-            alarm
-            for alarm in Stack(**parameters).of_type("AWS::CloudWatch::Alarm").values()
-            if alarm["Dimensions"] == [{"Name": "FunctionName", "Value": f"<{name}>"}]
-        ]
-        assert {alarm["MetricName"] for alarm in alarms} == {"Errors", "Throttles"}
-        assert all(alarm["AlarmActions"] == topics and alarm["Namespace"] == "AWS/Lambda" for alarm in alarms)
+        stack = Stack(**parameters)
+        alarms = stack.of_type("AWS::CloudWatch::Alarm").values()
+        of_lambda = {
+            a["MetricName"] for a in alarms if {"Name": "FunctionName", "Value": f"<{name}>"} in a.get("Dimensions", [])
+        }
+        assert of_lambda == ({"Throttles"} if short == "Replay" else {"Throttles", "Errors"})
+        [transformation] = stack.of_type("AWS::Logs::MetricFilter")[f"{short}FailureMetric"]["MetricTransformations"]
+        [ours] = [a for a in alarms if a["MetricName"] == transformation["MetricName"]]
+        assert ours["Namespace"] == transformation["MetricNamespace"] == "Chat/chat"
+        assert all(alarm["AlarmActions"] == topics for alarm in alarms)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_alarm_counts_what_the_runtime_logs_as_an_error(name: str) -> None:
+    """The level has the place and the name that the filter looks for, in the function's own log group."""
+    found = Stack(**OPEN).of_type("AWS::Logs::MetricFilter")[f"{name.removesuffix('Function')}FailureMetric"]
+    assert found["LogGroupName"] == function(Stack(**OPEN), name)["LoggingConfig"]["LogGroup"]
+    record = logging.LogRecord("chat", logging.ERROR, __file__, 1, "it failed", None, None)
+    assert f'$.level = "{json.loads(JsonFormatter().format(record))["level"]}"' in found["FilterPattern"]
 
 
 class _Asked(Mapping[str, str]):
