@@ -210,7 +210,7 @@ async def test_a_crash(shared: Path) -> None:
 
 async def test_sigterm(shared: Path) -> None:
     """At the end pending work is cancelled in time to clean up, and then the app's lifespan ends."""
-    async with hosted(shared) as (_, client):
+    async with hosted(shared, shutdown=20.0, environ={"LAMBDA_ASGI_SHUTDOWN_MS": "8000"}) as (_, client):
         await client.post("/work?name=a&seconds=30")
     assert noted(shared) == ["a cancelled", "app ended"]
 

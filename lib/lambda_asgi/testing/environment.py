@@ -23,7 +23,6 @@ from .invocations import Invocation, InvocationFailed
 logger = logging.getLogger(__name__)
 
 INIT_SECONDS: Final = 10.0
-_SHUTDOWN_SECONDS: Final = 0.5
 _MAX_PAYLOAD: Final = 6 * 1024 * 1024 + 64 * 1024
 
 
@@ -32,8 +31,9 @@ class Function:
     """A function as it would be deployed.
 
     ``command`` is what Lambda would execute (the exec wrapper and the interpreter, say), ``task_root`` the folder of
-    its code, ``timeout`` the seconds of one invocation with all that goes on behind it. ``url`` opens a function URL.
-    ``concurrency`` above 1 makes its environments Managed Instances: that many invocations at once, never frozen.
+    its code, ``timeout`` the seconds of one invocation with all that goes on behind it, ``shutdown`` those from SIGTERM
+    to SIGKILL. ``url`` opens a function URL. ``concurrency`` above 1 makes its environments Managed Instances: that
+    many invocations at once, never frozen.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Function:
     command: Sequence[str]
     environ: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 30.0
+    shutdown: float = 0.5
     max_environments: int = 10
     concurrency: int = 1
     url: Literal["buffered", "streaming"] | None = None
@@ -56,6 +57,8 @@ class State(enum.Enum):
     """All wait for events; frozen, but for Managed Instances. Next: BUSY, by an invocation."""
     BUSY = enum.auto()
     """An invocation, or work behind its response. Next: IDLE."""
+    ENDING = enum.auto()
+    """It was told to end, and is not frozen any more."""
     DEAD = enum.auto()
     """The process ended."""
 
@@ -167,11 +170,12 @@ class Environment:
     async def close(self) -> None:
         """End it as Lambda does: SIGTERM if there is an extension, then SIGKILL."""
         if self._process is not None and self.state is not State.DEAD:
+            self.state = State.ENDING
             if self._extensions:
                 self._signal(signal.SIGCONT)
                 self._signal(signal.SIGTERM)
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(_SHUTDOWN_SECONDS):
+                    async with asyncio.timeout(self.function.shutdown):
                         await self._process.wait()
             self._signal(signal.SIGKILL)
             await self._process.wait()
@@ -209,7 +213,7 @@ class Environment:
     def _settle(self) -> None:
         """Freeze it if everything in it waits for an event."""
         resting = len(self._runtimes) >= (1 if not self.managed else self.function.concurrency)
-        if not resting or len(self._resting) < len(self._extensions) or self.state is State.DEAD:
+        if not resting or len(self._resting) < len(self._extensions) or self.state in (State.ENDING, State.DEAD):
             if self.managed and self._runtimes:
                 self._changed()
             return
