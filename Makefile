@@ -27,8 +27,10 @@ dev: $(VENV)/.local ## Serve the chat on PORT (8000), stored in CHAT_LOG (sqlite
 test: lint types unit ## Pass the linter, the type checker and the tests
 
 .PHONY: test-s2
-test-s2: $(VENV)/.dev ## Pass the log's and the protocol's tests on S2 Lite, which is built if it is not there (needs Rust)
-	$(BIN)/python scripts/with_s2_lite.py env CHAT_TEST_ENGINE=s2 $(BIN)/pytest tests/log tests/generation tests/replay tests/test_chat.py tests/test_faults.py tests/test_compatibility.py tests/test_modes.py
+test-s2: $(VENV)/.dev $(SAM_VENV)/.installed ## Pass the log's and the protocol's tests on S2 Lite, built if it is not there (needs Rust)
+	$(BIN)/python scripts/with_s2_lite.py env CHAT_TEST_ENGINE=s2 $(BIN)/pytest tests/log tests/generation tests/replay \
+		tests/test_chat.py tests/test_faults.py tests/test_compatibility.py tests/test_modes.py \
+		tests/bundle/test_frozen_connections.py
 
 .PHONY: build
 build: $(SAM_VENV)/.installed ## Build the functions and their layer into .aws-sam

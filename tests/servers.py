@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -51,3 +53,41 @@ def local_server(log: Path, **environ: str) -> Iterator[tuple[str, subprocess.Po
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+class Lite:
+    """A server of S2 Lite of its own, on a folder, that can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.endpoint = f"http://127.0.0.1:{self.port}"
+        self._command = [os.environ["S2_LITE"], "--port", str(self.port), "--local-root", str(folder)]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    async def start(self) -> None:
+        self._process = subprocess.Popen(  # noqa: ASYNC220 - starts at once
+            self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        async with asyncio.timeout(30), httpx.AsyncClient() as http:
+            while True:
+                try:
+                    await http.get(self.endpoint + "/health")
+                    return
+                except httpx.HTTPError:
+                    assert self._process.poll() is None, "S2 Lite did not start"
+                    await asyncio.sleep(0.1)
+
+    async def freeze(self, seconds: float) -> None:
+        """Neither answer nor refuse anything for a while."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None

@@ -7,7 +7,9 @@ import uuid
 from pathlib import Path
 
 import pytest
+from s2_sdk import S2, BasinConfig, Endpoints
 
+from ..servers import Lite
 from .deployment import Reader, deployed, message, words
 
 pytestmark = [
@@ -18,10 +20,6 @@ pytestmark = [
 
 async def test_a_frozen_connection_to_the_log_recovers(tmp_path: Path) -> None:
     """A server that went away and came back while all was frozen costs the next requests nothing."""
-    from s2_sdk import S2, BasinConfig, Endpoints
-
-    from ..log.test_s2 import Lite
-
     basin = f"chat-{uuid.uuid4().hex[:12]}"
     server = Lite(tmp_path)
     await server.start()

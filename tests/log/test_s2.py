@@ -6,13 +6,10 @@ import asyncio
 import base64
 import json
 import os
-import signal
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from h2.config import H2Configuration
 from h2.connection import H2Connection
@@ -28,7 +25,7 @@ from resumable_chat.log.s2 import S2Log
 from resumable_chat.records import NewRecord, fence
 
 from ..chats import Tab, Words, chunks_of, replayed, story, user
-from ..servers import free_port
+from ..servers import Lite, free_port
 from .engines import S2_ENDPOINT, fresh_basin
 
 pytestmark = pytest.mark.skipif(not S2_ENDPOINT, reason="needs S2 Lite: run `make test-s2`")
@@ -307,44 +304,6 @@ async def test_connections_that_die_in_mid_answer_cost_no_word() -> None:
         assert "".join(chunk.get("delta", "") for _, chunk in frames) == "".join(words)
         assert (await story(log, "s"))[-2:] == ["RUN_FINISHED", "<end>"]
         await chat.close()
-
-
-class Lite:
-    """A server of S2 Lite of its own, on a folder, that can be killed and started again."""
-
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
-        self.endpoint = f"http://127.0.0.1:{self.port}"
-        self._command = [os.environ["S2_LITE"], "--port", str(self.port), "--local-root", str(folder)]
-        self._process: subprocess.Popen[bytes] | None = None
-
-    async def start(self) -> None:
-        self._process = subprocess.Popen(  # noqa: ASYNC220 - starts at once
-            self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        async with asyncio.timeout(30), httpx.AsyncClient() as http:
-            while True:
-                try:
-                    await http.get(self.endpoint + "/health")
-                    return
-                except httpx.HTTPError:
-                    assert self._process.poll() is None, "S2 Lite did not start"
-                    await asyncio.sleep(0.1)
-
-    async def freeze(self, seconds: float) -> None:
-        """Neither answer nor refuse anything for a while."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-        try:
-            await asyncio.sleep(seconds)
-        finally:
-            self._process.send_signal(signal.SIGCONT)
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
 
 
 @pytest.mark.timeout(180)
