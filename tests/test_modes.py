@@ -64,6 +64,20 @@ async def test_a_reload_gets_the_active_generation(tmp_path: Path, mode: Any) ->
         assert (await ResumableChat(log, mode=mode).replay("s")).status_code == 204
 
 
+async def test_a_reader_cut_before_the_end_reads_the_rest(tmp_path: Path) -> None:
+    """With a cursor in the generation that just ended, the replay has the rest of it; after that there is nothing."""
+    async with fresh_log(tmp_path) as log:
+        chat = ResumableChat(log, mode="shared")
+        body = await whole(await chat.make_resumable("s", words("a", "b")))
+        events = frames(body)
+        reader = ResumableChat(log, mode="shared")
+        for seen in range(1, len(events)):
+            rest = await reader.replay("s", from_seq_num=events[seen - 1][0])
+            assert frames(await whole(rest)) == events[seen:]
+        assert (await reader.replay("s", from_seq_num=events[-1][0])).status_code == 204
+        assert (await reader.replay("s", from_seq_num=0)).status_code == 204
+
+
 @pytest.mark.parametrize("mode", ["single-use", "shared"])
 async def test_a_stream_in_use_is_409(tmp_path: Path, mode: Any) -> None:
     """While a generation runs, nobody else may write; a single-use stream is never used again."""

@@ -115,7 +115,8 @@ class Hub:
     async def attach(self, cursor: int | None, *, ended_too: bool = False) -> Subscription:
         """A subscription that begins at the cursor, once the log is read up to its tail. Raises LogUnavailable.
 
-        Without sessions, it covers one generation: the running one, or with ``ended_too`` the newest.
+        Without sessions, it covers one generation: the running one, or the newest if ``ended_too`` or if that is what
+        a reader with this cursor has begun to read.
         """
         self._waiting += 1
         try:
@@ -124,6 +125,7 @@ class Hub:
                 self._task = asyncio.create_task(self._run(self._caught_up), name=f"follow {self._stream}")
             assert self._caught_up is not None
             await asyncio.shield(self._caught_up)
+            ended_too = ended_too or self.view.has_unread(cursor)
             opening = self.view.opening(cursor, ended_too=ended_too)
             subscription = Subscription(opening, one_generation=not self._session)
             if subscription.one_generation and not self.view.running:

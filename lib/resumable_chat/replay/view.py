@@ -112,6 +112,10 @@ class SessionView:
         frames = [Frame(at, self.snapshot())]
         return frames + coalesce(self._chunks) if running else frames
 
+    def has_unread(self, cursor: int | None) -> bool:
+        """Whether the cursor lies in the newest generation, before the last of its chunks."""
+        return cursor is not None and self._start < cursor and bool(self._chunks) and cursor <= self._chunks[-1].seq_num
+
     def snapshot(self) -> bytes:
         """MESSAGES_SNAPSHOT of ``messages``, made once for any number of readers."""
         at = self._preamble_end if self.running else self.position
