@@ -101,9 +101,6 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@ $(VENV)/.local
 
-client/dist/index.js: client/node_modules/.installed client/tsconfig.json client/tsconfig.build.json $(wildcard client/src/*.ts)
-	cd client && npm run --silent build
-
 %/node_modules/.installed: %/package-lock.json
 	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || { echo 'Node 20 or newer is needed.'; exit 1; }
 	cd $* && npm ci --silent
