@@ -1,0 +1,34 @@
+const FENCE = /^ {0,3}(`{3,}|~{3,})/
+const LIST_ITEM = /^(?:[-*+]|\d{1,9}[.)])(?:\s|$)/
+const DEFINITION = /^ {0,3}\[[^\]]+\]:/m
+
+/**
+ * Cut Markdown into blocks that mean the same alone as together.
+ *
+ * While an answer grows, only its last block changes, so only that one has to be parsed again. A blank line ends a
+ * block unless it stands in a code fence or may belong to a list. Texts with link or footnote definitions stay whole,
+ * for those reach across.
+ */
+export function splitBlocks(text: string): string[] {
+  if (DEFINITION.test(text)) return [text]
+  const blocks: string[] = []
+  let lines: string[] = []
+  let fence = ''
+  let blank = false
+  for (const line of text.split('\n')) {
+    if (blank && !fence && line.trim() && !/^\s/.test(line) && !LIST_ITEM.test(line)) {
+      blocks.push(lines.join('\n'))
+      lines = []
+    }
+    const marker = FENCE.exec(line)?.[1]
+    if (fence) {
+      if (marker?.startsWith(fence) && line.trim() === marker) fence = ''
+    } else if (marker) {
+      fence = marker
+    }
+    blank = !line.trim()
+    lines.push(line)
+  }
+  blocks.push(lines.join('\n'))
+  return blocks.filter((block) => block.trim())
+}
