@@ -209,6 +209,8 @@ export class Subscription {
           if (signal.aborted) break
         }
         this.#delivered = this.#cursor
+        // The rejection of a read after the abort would be nobody's.
+        if (signal.aborted) break
         next = events.next()
       }
       return { interrupted: true }
