@@ -10,11 +10,15 @@ export interface PresenceHandlers {
   online(): void
 }
 
+type Page = EventTarget & { visibilityState?: string }
+
 /** Watches whether the tab is seen and the network there. Outside browsers it sees a tab that is never hidden. */
 export class Presence {
   readonly #timing: Timing
   readonly #handlers: PresenceHandlers
   #watching = false
+  #page: Page | undefined
+  #network: EventTarget | undefined
   #away = false
   #busy = false
   #hiddenSince: number | undefined
@@ -36,16 +40,18 @@ export class Presence {
     this.#watching = true
     this.#away = false
     this.#hiddenSince = undefined
-    page()?.addEventListener('visibilitychange', this.#look)
-    network()?.addEventListener('online', this.#online)
+    this.#page = page()
+    this.#network = network()
+    this.#page?.addEventListener('visibilitychange', this.#look)
+    this.#network?.addEventListener('online', this.#online)
     this.#look()
   }
 
   leave(): void {
     if (!this.#watching) return
     this.#watching = false
-    page()?.removeEventListener('visibilitychange', this.#look)
-    network()?.removeEventListener('online', this.#online)
+    this.#page?.removeEventListener('visibilitychange', this.#look)
+    this.#network?.removeEventListener('online', this.#online)
     this.#clear()
   }
 
@@ -64,7 +70,7 @@ export class Presence {
   }
 
   readonly #look = (): void => {
-    if (page()?.visibilityState === 'hidden') {
+    if (this.#page?.visibilityState === 'hidden') {
       this.#hiddenSince ??= Date.now()
       this.#arm()
       return
@@ -93,7 +99,7 @@ export class Presence {
   }
 }
 
-function page(): (EventTarget & { visibilityState?: string }) | undefined {
+function page(): Page | undefined {
   const { document } = globalThis as { document?: unknown }
   return isTarget(document) ? document : undefined
 }

@@ -30,7 +30,9 @@ export class Status {
 
   /** A subscription is over. */
   leave(owner: object): void {
-    if (this.#states.delete(owner)) this.#tell()
+    if (!this.#states.delete(owner)) return
+    this.#failed = false
+    this.#tell()
   }
 
   #tell(reason?: Error): void {
