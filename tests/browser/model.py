@@ -1,8 +1,8 @@
 """A model source for the browser tests, which does what the last message says.
 
 ``count N every MS`` answers with the numbers from 1 to N, one chunk each, so that a test sees whether one is missing
-or there twice; ``fail after K`` raises after K chunks, once per process unless ``always``; ``images`` says what images
-came along; ``show`` answers as the screenshots want it.
+or twice; ``fail after K`` raises after K chunks, once per process unless ``always``; ``images`` says what images
+came along; ``attack`` answers with what no page should do; a question about a ``train`` gets the screenshots' answer.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ async def answer(messages: Sequence[Mapping[str, Any]], context: SourceContext) 
     def said(delta: str) -> Chunk:
         return {"type": "TEXT_MESSAGE_CONTENT", "messageId": message, "delta": delta}
 
-    if text.startswith("show"):
+    if text == "attack":
+        yield said(_ATTACK)
+        return
+    if "train" in text:
         async for chunk in _show(message):
             yield chunk
         return
@@ -72,6 +75,13 @@ async def _show(message: str) -> AsyncIterator[Chunk]:
         yield {"type": "TEXT_MESSAGE_CONTENT", "messageId": message, "delta": delta}
         await asyncio.sleep(0.002)
 
+
+_ATTACK = """\
+<script>window.attacked = 1</script><img src=x onerror="window.attacked = 2"><b>bold</b>
+
+[a link](javascript:window.attacked=3) and ![a picture](https://example.com/picture?what=was+said) and
+[another](https://example.com/) <iframe src="https://example.com"></iframe>
+"""
 
 _SHOWN = """\
 Two trains leave after nine. The **first one is also the fastest**:

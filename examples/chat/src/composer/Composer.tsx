@@ -1,4 +1,4 @@
-import { useRef, type ClipboardEvent, type FormEvent, type KeyboardEvent } from 'react'
+import { useEffect, useRef, useState, type ClipboardEvent, type FormEvent, type KeyboardEvent } from 'react'
 import { Icon } from '../icons'
 import type { Draft } from '../state/drafts'
 import { AutoTextarea } from './AutoTextarea'
@@ -10,7 +10,7 @@ interface Props {
   /** An answer is being written. */
   busy: boolean
   stopping: boolean
-  /** Whether a message can be sent now. */
+  /** Whether a message can be sent now; false until the chat is there. */
   enabled: boolean
   attach: (files: Iterable<File>) => void
   onSend: () => void
@@ -22,11 +22,21 @@ export function Composer({ draft, change, busy, stopping, enabled, attach, onSen
   const picker = useRef<HTMLInputElement>(null)
   const area = useRef<HTMLTextAreaElement>(null)
   const something = draft.text.trim() !== '' || draft.images.length > 0
+  // What is to be sent before the chat is there goes out as soon as it is.
+  const [waiting, setWaiting] = useState<Draft | null>(null)
+  const due = waiting === draft && enabled && !busy
+
+  useEffect(() => {
+    if (!due) return
+    setWaiting(null)
+    onSend()
+  }, [due, onSend])
 
   function submit(event?: FormEvent) {
     event?.preventDefault()
-    if (!enabled || busy || !something) return
-    onSend()
+    if (busy || !something) return
+    if (enabled) onSend()
+    else setWaiting(draft)
     area.current?.focus()
   }
 
@@ -82,7 +92,13 @@ export function Composer({ draft, change, busy, stopping, enabled, attach, onSen
           }}
         />
         <span id="composer-help" className="faint composer-help">
-          {busy ? (stopping ? 'Stopping…' : 'Esc stops the answer') : 'Enter sends, Shift+Enter begins a line'}
+          {busy
+            ? stopping
+              ? 'Stopping…'
+              : 'Esc stops the answer'
+            : waiting === draft
+              ? 'Sending once the chat is there…'
+              : 'Enter sends, Shift+Enter begins a line'}
         </span>
         {busy ? (
           <button type="button" className="round" title="Stop" disabled={stopping} onClick={onStop}>
@@ -90,7 +106,7 @@ export function Composer({ draft, change, busy, stopping, enabled, attach, onSen
             <span className="visually-hidden">Stop</span>
           </button>
         ) : (
-          <button type="submit" className="round primary" title="Send" disabled={!enabled || !something}>
+          <button type="submit" className="round primary" title="Send" disabled={!something || waiting === draft}>
             <Icon name="send" size={20} />
             <span className="visually-hidden">Send</span>
           </button>

@@ -10,8 +10,13 @@ import { ToolCall } from './ToolCall'
 import { shownParts, textOf, type Shown } from './parts'
 import { useThrottled } from './useThrottled'
 
-/** Milliseconds between two renderings of a message that grows. */
-const RENDER_EVERY = 50
+/** Milliseconds between two renderings of a message that grows: the longer its last paragraph, the more. */
+function pauseFor(message: UIMessage): number {
+  const last = message.parts.at(-1)
+  const text = last?.type === 'text' || last?.type === 'thinking' ? last.content : ''
+  const growing = text.length - (text.lastIndexOf('\n\n') + 1)
+  return Math.min(500, 40 + growing / 60)
+}
 
 interface Props {
   message: UIMessage
@@ -25,7 +30,7 @@ interface Props {
 
 /** One message. Only the one that is being written renders again while chunks come in. */
 export const MessageView = memo(function MessageView({ message, writing, enabled, editing, actions }: Props) {
-  const current = useThrottled(message, writing ? RENDER_EVERY : 0)
+  const current = useThrottled(message, writing ? pauseFor(message) : 0)
   const shown = useMemo(() => shownParts(current, writing), [current, writing])
   const text = textOf(message)
   const own = message.role === 'user'

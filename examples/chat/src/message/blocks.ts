@@ -1,16 +1,17 @@
 const FENCE = /^ {0,3}(`{3,}|~{3,})/
 const LIST_ITEM = /^(?:[-*+]|\d{1,9}[.)])(?:\s|$)/
-const DEFINITION = /^ {0,3}\[[^\]]+\]:/m
+/** Link and footnote definitions, and the HTML that goes on over blank lines. */
+const FAR_REACHING = /^ {0,3}(?:\[[^\]]+\]:|<(?:[!?]|script|pre|style|textarea))/im
 
 /**
  * Cut Markdown into blocks that mean the same alone as together.
  *
  * While an answer grows, only its last block changes, so only that one has to be parsed again. A blank line ends a
- * block unless it stands in a code fence or may belong to a list. Texts with link or footnote definitions stay whole,
- * for those reach across.
+ * block unless it stands in a code fence or may belong to a list. Texts with something that reaches across blocks stay
+ * whole.
  */
 export function splitBlocks(text: string): string[] {
-  if (DEFINITION.test(text)) return [text]
+  if (FAR_REACHING.test(text)) return [text]
   const blocks: string[] = []
   let lines: string[] = []
   let fence = ''

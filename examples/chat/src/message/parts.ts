@@ -101,13 +101,26 @@ function stateOf(part: CallPart, answered: boolean, writing: boolean): ToolUse['
   return part.state === 'input-complete' || part.state === 'approval-responded' ? 'running' : 'writing'
 }
 
-/** JSON indented, anything else as it is. */
+/** JSON laid out, anything else as it is. */
 function format(value: unknown): string {
-  if (typeof value !== 'string') return JSON.stringify(value, null, 2) ?? ''
+  if (typeof value !== 'string') return value === undefined ? '' : layOut(value)
   try {
     const parsed: unknown = JSON.parse(value)
-    return typeof parsed === 'object' && parsed !== null ? JSON.stringify(parsed, null, 2) : value
+    return typeof parsed === 'object' && parsed !== null ? layOut(parsed) : value
   } catch {
     return value
   }
+}
+
+const LINE = 72
+
+/** JSON with what fits on a line in one; `key` stands before it. */
+function layOut(value: unknown, indent = '', key = ''): string {
+  const flat = key + JSON.stringify(value, null, 1).replace(/\n */g, ' ')
+  if (typeof value !== 'object' || value === null || indent.length + flat.length <= LINE) return flat
+  const deeper = `${indent}  `
+  const [open, close, rows] = Array.isArray(value)
+    ? ['[', ']', value.map((item) => layOut(item, deeper))]
+    : ['{', '}', Object.entries(value).map(([name, item]) => layOut(item, deeper, `${JSON.stringify(name)}: `))]
+  return `${key}${open}\n${rows.map((row) => deeper + row).join(',\n')}\n${indent}${close}`
 }
