@@ -76,7 +76,7 @@ export class Requests {
       // Called as a plain function: browsers refuse their fetch as a method of another object.
       const fetchNow = this.#options.fetch ?? globalThis.fetch
       const credentials = this.#options.credentials ?? 'same-origin'
-      response = await fetchNow(url, { ...request, headers, credentials })
+      response = await orAborted(fetchNow(url, { ...request, headers, credentials }), signal)
     } catch (error) {
       if (signal.aborted) throw abortError()
       throw new S2UnavailableError(`${what} did not get through: ${text(error)}`, { cause: error })
@@ -102,6 +102,16 @@ export function streamOf(response: Response, what: string): ReadableStream<Uint8
     throw new S2StreamError('This fetch does not stream. Give the connection one that does, as its option `fetch`.')
   }
   return response.body
+}
+
+/** Not every fetch heeds its signal. */
+function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(abortError())
+    if (signal.aborted) abort()
+    signal.addEventListener('abort', abort)
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
 }
 
 /** Lets go of a body that nobody reads, so that its connection can be used again. */

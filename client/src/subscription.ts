@@ -188,6 +188,9 @@ export class Subscription {
     signal: AbortSignal,
   ): AsyncGenerator<StreamChunk, End, undefined> {
     const openedAt = Date.now()
+    // What is due is due from this response, which has only begun.
+    this.#checkAt = Math.max(this.#checkAt, openedAt + this.#timing.deliveryAfter)
+    this.#doubtSince = openedAt
     let fresh = false
     const progress = () => fresh || Date.now() - openedAt >= this.#timing.healthyAfter
     const events = readEvents(body, this.#timing.stalledAfter, () => {

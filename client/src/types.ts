@@ -122,7 +122,7 @@ type Subscribing = { subscribeUrl: string | ((cursor?: number) => string) }
 /** The connection for these options, as exactly as they are known. */
 export type S2ConnectionFor<Options extends S2ConnectionOptions> = (Options extends Subscribing
   ? S2SubscribeConnection
-  : Options extends { subscribeUrl?: undefined }
-    ? S2ConnectConnection
-    : S2Connection) &
+  : 'subscribeUrl' extends keyof Options
+    ? S2Connection
+    : S2ConnectConnection) &
   (Options extends { stopUrl: UrlOption } ? { stop: () => Promise<void> } : unknown)

@@ -157,7 +157,7 @@ test('a stream that shows nothing of an accepted send is opened again', LIMIT, a
     get: [s.stays(frame(3, snapshot()), frame(4, text('a'))), s.stays(frame(5, started()), frame(6, finished()))],
     post: [accepted],
   })
-  const connection = s.connect(server)
+  const connection = s.connect(server, { timing: { deliveryAfter: 100 } })
   const reading = s.read(t, connection)
   await s.until('it is live', () => reading.chunks.length === 2)
   await connection.send([user('hello')], {}, undefined, context)
@@ -229,7 +229,7 @@ test('an accepted run that never shows is ended at last', LIMIT, async (t) => {
     get: [s.stays(frame(3, snapshot())), s.stays(frame(6, snapshot(user('hello'))))],
     post: [accepted],
   })
-  const connection = s.connect(server)
+  const connection = s.connect(server, { timing: { deliveryAfter: 100 } })
   const reading = s.read(t, connection)
   await s.until('it is live', () => reading.chunks.length === 1)
   await connection.send([user('hello')], {}, undefined, context)

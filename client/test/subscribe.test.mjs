@@ -256,3 +256,28 @@ test('headers are asked for before each request, and credentials go to fetch', L
   assert.deepEqual(server.gets().map(({ headers }) => headers.authorization), ['Bearer 1', 'Bearer 2'])
   assert.deepEqual(seen, ['include', 'include'])
 })
+
+test('a fetch that does not heed its signal is left all the same', LIMIT, async (t) => {
+  const reading = s.read(t, s.connect({ base: 'http://localhost' }, { fetch: () => new Promise(() => {}) }))
+  await s.sleep(20)
+  reading.abort()
+  await reading.over
+  assert.equal(reading.error, undefined)
+})
+
+test('a fetch that does not stream is an error that says so', LIMIT, async (t) => {
+  const fetch = async () => new Response(null, { headers: { 'Content-Type': 'text/event-stream' } })
+  const reading = s.read(t, s.connect({ base: 'http://localhost' }, { fetch }))
+  await reading.over
+  assert.match(reading.error.message, /does not stream/)
+})
+
+test('an answer that is slow to come is waited for, also when a send was accepted meanwhile', LIMIT, async (t) => {
+  const slow = (request, response) => setTimeout(() => s.stays(frame(3, snapshot(user('hi'))))(request, response), 300)
+  const server = await s.scripted(t, { get: [slow], post: [s.answer(202)] })
+  const connection = s.connect(server, { timing: { deliveryAfter: 100 } })
+  const reading = s.read(t, connection)
+  await connection.send([user('hi')])
+  await s.until('the snapshot is read', () => reading.chunks.length === 1)
+  assert.equal(server.gets().length, 1)
+})

@@ -69,7 +69,6 @@ export const QUICK = {
   stalledAfter: 2000,
   healthyAfter: 500,
   quietFor: 150,
-  deliveryAfter: 100,
   settleAfter: 60,
   settleUnseenAfter: 400,
   sendDeadline: 1500,
