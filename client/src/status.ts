@@ -1,3 +1,4 @@
+import { after } from './timing.js'
 import type { S2ConnectionState } from './types.js'
 
 type Listener = (state: S2ConnectionState, reason?: Error) => void
@@ -48,5 +49,61 @@ export class Status {
         throw error
       })
     }
+  }
+}
+
+/** The state of one subscription. It stays `live` over breaks that are short. */
+export class Liveness {
+  readonly #status: Status
+  readonly #quietFor: number
+  #state: S2ConnectionState | undefined
+  #reason: Error | undefined
+  #clear: (() => void) | undefined
+
+  constructor(status: Status, quietFor: number) {
+    this.#status = status
+    this.#quietFor = quietFor
+  }
+
+  /** A stream is to be opened, after none was wanted. */
+  opening(): void {
+    if (this.#state === undefined || this.#state === 'paused') this.#to('connecting')
+  }
+
+  /** A stream is open. */
+  live(): void {
+    this.#to('live')
+  }
+
+  /** There is no stream, and another one is to be opened: the state says so if that lasts. */
+  lost(reason: Error | undefined): void {
+    this.#reason = reason ?? this.#reason
+    if (this.#state === 'reconnecting') return
+    this.#clear ??= after(this.#quietFor, () => this.#to('reconnecting', this.#reason))
+  }
+
+  /** No stream is wanted for now. */
+  paused(): void {
+    this.#to('paused')
+  }
+
+  failed(reason: Error): void {
+    this.#to('failed', reason)
+  }
+
+  /** The subscription is over. */
+  leave(): void {
+    this.#clear?.()
+    this.#status.leave(this)
+  }
+
+  #to(state: S2ConnectionState, reason?: Error): void {
+    if (state !== 'connecting') {
+      this.#clear?.()
+      this.#clear = undefined
+      this.#reason = undefined
+    }
+    this.#state = state
+    this.#status.set(this, state, reason)
   }
 }

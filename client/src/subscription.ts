@@ -2,9 +2,9 @@ import { Delivery } from './delivery.js'
 import { S2StreamError, type S2Error } from './errors.js'
 import { readEvents, type ChunkEvent } from './events.js'
 import { asError, isTransient, link, type Requests } from './requests.js'
-import type { Status } from './status.js'
+import { Liveness, type Status } from './status.js'
 import { after, backoff, type Timing } from './timing.js'
-import type { S2ConnectionState, StreamChunk } from './types.js'
+import type { StreamChunk } from './types.js'
 
 const LONGEST_CHECK = 60_000
 const BREATH = 100
@@ -25,12 +25,11 @@ export class Subscription {
   readonly delivery = new Delivery()
   readonly #requests: Requests
   readonly #timing: Timing
-  readonly #status: Status
+  readonly #liveness: Liveness
   readonly #signal: AbortSignal | undefined
   readonly #isAway: () => boolean
   readonly #onChunk: (chunk: StreamChunk) => void
 
-  #state: S2ConnectionState | undefined
   #cursor: number | undefined
   #delivered: number | undefined
   #wasLive = false
@@ -40,8 +39,6 @@ export class Subscription {
   #response: AbortController | undefined
   #wake: ((urgent: boolean) => void) | undefined
   #notice: (() => void) | undefined
-  #reason: Error | undefined
-  #clearQuiet: (() => void) | undefined
   #doubtSince = 0
   #checkAt = Infinity
   #checkAfter = 0
@@ -57,7 +54,7 @@ export class Subscription {
   ) {
     this.#requests = requests
     this.#timing = timing
-    this.#status = status
+    this.#liveness = new Liveness(status, timing.quietFor)
     this.#signal = signal
     this.#isAway = isAway
     this.#onChunk = onChunk
@@ -105,22 +102,21 @@ export class Subscription {
     try {
       while (!this.#signal?.aborted) {
         if (this.#isAway()) {
-          this.#to('paused')
+          this.#liveness.paused()
           await this.#wait(Infinity)
           continue
         }
-        if (this.#state === undefined || this.#state === 'paused') this.#to('connecting')
+        this.#liveness.opening()
         yield* this.#once()
       }
     } catch (error) {
       if (this.#signal?.aborted) return
-      this.#to('failed', asError(error))
+      this.#liveness.failed(asError(error))
       throw error
     } finally {
       this.#signal?.removeEventListener('abort', aborted)
       this.#interrupt()
-      this.#clearQuiet?.()
-      this.#status.leave(this)
+      this.#liveness.leave()
     }
   }
 
@@ -132,7 +128,7 @@ export class Subscription {
     } catch (error) {
       const transient = isTransient(error) || (this.#wasLive && error instanceof S2StreamError && error.status === 200)
       if (!transient || this.#signal?.aborted) throw error
-      this.#lost(asError(error))
+      this.#liveness.lost(asError(error))
       const asked = Math.min((error as S2Error).retryAfter ?? 0, this.#timing.longestRetryAfter)
       const own = backoff(++this.#failures, this.#timing)
       await this.#wait(Math.max(own, asked), asked > own)
@@ -142,7 +138,7 @@ export class Subscription {
       yield* this.#emptyHanded()
       return
     }
-    this.#lost(end.error)
+    this.#liveness.lost(end.error)
     if (end.interrupted) return
     if (end.progress) this.#failures = this.#nothings = 0
     else this.#failures++
@@ -173,7 +169,8 @@ export class Subscription {
         if (signal.aborted) return { interrupted: true }
         throw error
       }
-      this.#live()
+      this.#wasLive = true
+      this.#liveness.live()
       if (!body) return { nothing: true }
       return yield* this.#events(body, signal)
     } finally {
@@ -299,29 +296,5 @@ export class Subscription {
         if (urgent || !firm) done()
       }
     })
-  }
-
-  #live(): void {
-    this.#clearQuiet?.()
-    this.#clearQuiet = undefined
-    this.#reason = undefined
-    this.#wasLive = true
-    this.#to('live')
-  }
-
-  /** There is no stream: the state says so if that lasts. */
-  #lost(reason: Error | undefined): void {
-    this.#reason = reason ?? this.#reason
-    if (this.#state === 'reconnecting') return
-    this.#clearQuiet ??= after(this.#timing.quietFor, () => this.#to('reconnecting', this.#reason))
-  }
-
-  #to(state: S2ConnectionState, reason?: Error): void {
-    if (state !== 'live' && state !== 'connecting') {
-      this.#clearQuiet?.()
-      this.#clearQuiet = undefined
-    }
-    this.#state = state
-    this.#status.set(this, state, reason)
   }
 }

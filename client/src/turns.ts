@@ -4,8 +4,8 @@ import { readGeneration } from './generation.js'
 import { Queue } from './queue.js'
 import { link, Requests } from './requests.js'
 import { newRunId, persist, sendError, stopRun, userMessage } from './sending.js'
-import { Status } from './status.js'
-import { after, type Timing } from './timing.js'
+import { Liveness, Status } from './status.js'
+import type { Timing } from './timing.js'
 import type { Messages, RunContext, S2ConnectionOptions, S2ConnectionState, StreamChunk } from './types.js'
 
 /** `again`: what follows belongs to another stream, whose cursors begin anew. */
@@ -162,30 +162,22 @@ export class Turns {
     resumable: boolean,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<ChunkEvent, void, undefined> {
-    const owner = {}
+    const liveness = new Liveness(this.#status, this.#timing.quietFor)
     const controller = new AbortController()
     const unlink = link(signal, controller)
-    let clear: (() => void) | undefined
-    this.#status.set(owner, 'connecting')
+    liveness.opening()
     try {
       yield* readGeneration(this.#requests, this.#timing, response, cursor, resumable, controller.signal, {
-        live: () => {
-          clear?.()
-          clear = undefined
-          this.#status.set(owner, 'live')
-        },
-        broken: (reason) => {
-          clear ??= after(this.#timing.quietFor, () => this.#status.set(owner, 'reconnecting', reason))
-        },
+        live: () => liveness.live(),
+        broken: (reason) => liveness.lost(reason),
       })
     } catch (error) {
-      if (!controller.signal.aborted) this.#status.set(owner, 'failed', error as Error)
+      if (!controller.signal.aborted) liveness.failed(error as Error)
       throw error
     } finally {
-      clear?.()
       unlink()
       controller.abort()
-      this.#status.leave(owner)
+      liveness.leave()
     }
   }
 
