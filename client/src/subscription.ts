@@ -203,11 +203,9 @@ export class Subscription {
           continue
         }
         if (result.done) return { progress: progress() }
-        for (const chunk of this.#take(result.value)) {
-          fresh ||= chunk.type !== 'MESSAGES_SNAPSHOT'
-          yield* this.#pass([chunk])
-          if (signal.aborted) break
-        }
+        const chunks = this.#take(result.value)
+        fresh ||= chunks.some(({ type }) => type !== 'MESSAGES_SNAPSHOT')
+        yield* this.#pass(chunks)
         this.#delivered = this.#cursor
         // The rejection of a read after the abort would be nobody's.
         if (signal.aborted) break
