@@ -103,6 +103,35 @@ test('a server that is killed costs the answer, not the chat', TIMEOUT, async ()
   assert.equal(lastShown(transcript), counted(30, 2))
 })
 
+test('a server that refuses is told of, and asked again when the user wants it', TIMEOUT, async () => {
+  const chat = await shared.chat()
+  const tab = await chat.open()
+  tab.expectErrors(/status of 403/)
+  await tab.send('count 5')
+  await tab.untilIdle(2)
+  await tab.page.route('**/api/chat/replay*', (route) => route.fulfill({ status: 403, json: { detail: 'no' } }))
+  await tab.page.reload()
+  await tab.page.getByText('Not connected').waitFor()
+  await tab.page.unroute('**/api/chat/replay*')
+  await tab.button('Connect again').click()
+  await assertAllAgree(chat.device, chat.url, 2, tab)
+})
+
+test('a message that no page can show costs nothing but itself', TIMEOUT, async () => {
+  const chat = await shared.chat()
+  const messages = [{ id: 'odd', role: 'user', parts: [{ type: 'image' }, { type: 'text', content: 'count 4' }] }]
+  const answer = await fetch(`${shared.server.url}/api/chat`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ id: chat.path.split('/').at(-1), messages }),
+  })
+  assert.equal(answer.status, 202)
+  const tab = await chat.open()
+  await tab.page.getByText('This message cannot be shown.').waitFor()
+  await tab.page.getByText(counted(4, 1)).waitFor()
+  assert.equal(await tab.button('Send').count(), 1)
+})
+
 test('an answer is stopped from another tab', TIMEOUT, async () => {
   const chat = await shared.chat()
   const tab = await chat.open()

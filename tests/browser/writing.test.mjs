@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { assertAllAgree, counted } from './browser.mjs'
-import { paintedImage } from './images.mjs'
+import { noiseImage, paintedImage } from './images.mjs'
 import { setUp, TIMEOUT } from './setup.mjs'
 
 const shared = setUp()
@@ -147,6 +147,60 @@ test('images are attached, pasted and dropped, and seen in every tab', TIMEOUT, 
   await other.until('the edit is there', () => document.body.innerText.includes('images again'))
   const edited = await assertAllAgree(chat.device, chat.url, 2, tab, other)
   assert.match(plain(edited)[1], /Images: \[\["image\/jpeg", "image\/png"\]\]\./, 'the edited message lost its images')
+})
+
+test('a chat that is too large for a snapshot at each turn stays right in every tab', TIMEOUT, async () => {
+  const chat = await shared.chat()
+  const tab = await chat.open()
+  const other = await chat.open()
+  for (const name of ['one.png', 'two.png', 'three.png']) {
+    const buffer = Buffer.from(await noiseImage(tab.page, 700), 'base64')
+    await tab.page.locator('input[type=file]').setInputFiles({ name, mimeType: 'image/png', buffer })
+  }
+  await tab.page.getByRole('list', { name: 'Attached images' }).getByRole('listitem').nth(2).waitFor()
+  await tab.send('images, count 3')
+  await assertAllAgree(chat.device, chat.url, 2, tab, other)
+  const size = await other.page.locator('.picture img').evaluateAll((images) => images.reduce((sum, { src }) => sum + src.length, 0))
+  assert.ok(size > 256 * 1024, `the chat has only ${size} characters of images`)
+  for (const [index, sender] of [tab, other, tab].entries()) {
+    await sender.send(`Is there a train number ${index}?`)
+    await assertAllAgree(chat.device, chat.url, 4 + 2 * index, tab, other)
+  }
+  await other.send('count 6, fail after 2')
+  for (const one of [tab, other]) await one.page.getByRole('alert').waitFor()
+  await tab.send('count 4')
+  await assertAllAgree(chat.device, chat.url, 12, tab, other)
+  await edit(other, 2, 'count 7 instead')
+  await other.until('the edit is there', () => document.body.innerText.includes('count 7 instead'))
+  await assertAllAgree(chat.device, chat.url, 4, tab, other)
+})
+
+test('a message that is too large comes back with the reason', TIMEOUT, async () => {
+  const chat = await shared.chat()
+  const tab = await chat.open()
+  tab.expectErrors(/status of 413 .*\/api\/chat\)/)
+  const text = 'count 3 '.repeat(150_000).trim()
+  await tab.send(text)
+  await tab.page.getByRole('alert').getByText(/too large.*back in the input/).waitFor()
+  assert.equal((await tab.input.inputValue()).length, text.length)
+  await tab.send('count 3')
+  await assertAllAgree(chat.device, chat.url, 2, tab)
+})
+
+test('what is sent before the chat is there waits for it', TIMEOUT, async () => {
+  const chat = await shared.chat()
+  const tab = await chat.open()
+  await tab.send('count 5')
+  await tab.untilIdle(2)
+  let release
+  const released = new Promise((resolve) => (release = resolve))
+  await tab.page.route('**/api/chat/replay*', async (route) => (await released, route.continue()))
+  await tab.page.reload()
+  await tab.send('count 6')
+  await tab.page.getByText('Sending once the chat is there…').waitFor()
+  release()
+  const transcript = await assertAllAgree(chat.device, chat.url, 4, tab)
+  assert.equal(plain(transcript)[3], counted(6, 2), 'it was sent without what came before')
 })
 
 test('a file that is no image is refused with its name', TIMEOUT, async () => {

@@ -6,7 +6,8 @@ import { useChatId } from './state/router'
 
 export function App() {
   const id = useChatId()
-  const title = useChats().find((entry) => entry.id === id)?.title ?? 'New chat'
+  const entry = useChats().find((entry) => entry.id === id)
+  const title = entry?.title ?? 'New chat'
   const [menu, setMenu] = useState(false)
 
   useEffect(() => {
@@ -26,9 +27,11 @@ export function App() {
 
   return (
     <div className="app" data-menu={menu}>
-      <Sidebar current={id} onNavigate={() => setMenu(false)} />
+      <Sidebar current={id} open={menu} onNavigate={() => setMenu(false)} />
       {menu && <div className="backdrop" onClick={() => setMenu(false)} />}
-      <ChatPage key={id} id={id} title={title} onMenu={() => setMenu(true)} />
+      <div className="stage" inert={menu}>
+        <ChatPage key={id} id={id} title={title} known={entry !== undefined} onMenu={() => setMenu(true)} />
+      </div>
     </div>
   )
 }

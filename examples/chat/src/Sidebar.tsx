@@ -1,4 +1,4 @@
-import { useEffect, useState, type MouseEvent } from 'react'
+import { useEffect, useRef, useState, type MouseEvent } from 'react'
 import { Icon } from './icons'
 import { removeChat, restoreChat, useChats, type ChatEntry } from './state/chats'
 import { chatPath, openChat } from './state/router'
@@ -6,8 +6,16 @@ import { setTheme, THEMES, useTheme } from './state/theme'
 
 const UNDO_SECONDS = 8
 
+interface Props {
+  current: string
+  /** On narrow screens: whether it is shown over the chat. */
+  open: boolean
+  onNavigate: () => void
+}
+
 /** The list of chats, and the settings. */
-export function Sidebar({ current, onNavigate }: { current: string; onNavigate: () => void }) {
+export function Sidebar({ current, open, onNavigate }: Props) {
+  const first = useRef<HTMLButtonElement>(null)
   const chats = useChats()
   const [removed, setRemoved] = useState<ChatEntry | null>(null)
 
@@ -17,7 +25,18 @@ export function Sidebar({ current, onNavigate }: { current: string; onNavigate: 
     return () => clearTimeout(timer)
   }, [removed])
 
-  function open(event: MouseEvent, id: string) {
+  // Whoever opened it goes on in it, and comes back to where they were.
+  useEffect(() => {
+    if (!open) return
+    const before = document.activeElement
+    first.current?.focus()
+    return () => {
+      // What holds it is inert until after this.
+      if (before instanceof HTMLElement) setTimeout(() => before.focus())
+    }
+  }, [open])
+
+  function go(event: MouseEvent, id: string) {
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey || event.button !== 0) return
     event.preventDefault()
     if (id !== current) openChat(id)
@@ -33,6 +52,7 @@ export function Sidebar({ current, onNavigate }: { current: string; onNavigate: 
   return (
     <nav className="sidebar" aria-label="Chats">
       <button
+        ref={first}
         type="button"
         className="new"
         onClick={() => {
@@ -50,7 +70,7 @@ export function Sidebar({ current, onNavigate }: { current: string; onNavigate: 
               href={chatPath(entry.id)}
               aria-current={entry.id === current ? 'page' : undefined}
               title={entry.title}
-              onClick={(event) => open(event, entry.id)}
+              onClick={(event) => go(event, entry.id)}
             >
               {entry.title}
             </a>

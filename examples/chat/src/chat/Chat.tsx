@@ -13,9 +13,11 @@ import { Transcript } from './Transcript'
 import { useSession, type Refusal } from './useSession'
 import { Welcome } from './Welcome'
 
-interface Props {
+export interface ChatProps {
   id: string
   title: string
+  /** Whether the chat is in this browser's list. */
+  known: boolean
   /** Shown until the server's messages arrive. */
   initialMessages: UIMessage[]
   notice: string | null
@@ -27,15 +29,15 @@ interface Props {
 }
 
 /** One chat on the screen. */
-export function Chat(props: Props) {
-  const { id, title, initialMessages, notice, setNotice, onRefused, onReconnect, onMessages, onMenu } = props
+export function Chat(props: ChatProps) {
+  const { id, title, known, initialMessages, notice, setNotice, onRefused, onReconnect, onMessages, onMenu } = props
   const [draft, change] = useDraft(id)
-  const session = useSession(id, initialMessages, onRefused, setNotice)
+  const session = useSession(id, known, initialMessages, onRefused, setNotice)
   const { messages, busy, stopping, synced, send, edit, regenerate, stop } = session
   const attach = useAttach(change, setNotice)
   const dropping = useDrop(attach)
-  // What the browser remembers may be old: nothing is sent on top of it before the server's chat is there.
-  const enabled = !busy && (synced || (session.connection === 'live' && messages.length === 0))
+  // What the page remembers may be old, and nothing at all is no history: a message waits for the server's chat.
+  const enabled = !busy && synced
 
   useEffect(() => onMessages(messages), [messages, onMessages])
 
@@ -48,12 +50,13 @@ export function Chat(props: Props) {
   }, [id, synced, firstText, firstTime])
 
   // A message whose sending seemed to fail, and which the server has after all, need not be sent again.
-  const arrived = synced && draft.id !== undefined && messages.some((message) => message.id === draft.id)
+  const arrived = synced ? messages.find((message) => message.id === draft.id) : undefined
+  const arrivedText = arrived && textOf(arrived)
   useEffect(() => {
-    if (!arrived) return
-    change(() => EMPTY)
+    if (arrivedText === undefined) return
+    change(({ id: _, ...now }) => (now.text.trim() === arrivedText ? EMPTY : now))
     setNotice(null)
-  }, [arrived, change, setNotice])
+  }, [arrivedText, change, setNotice])
 
   // The message being edited was replaced in another tab: its text must not vanish with it.
   const lostEdit = synced && draft.edit !== undefined && !messages.some((message) => message.id === draft.edit?.messageId)
@@ -108,7 +111,7 @@ export function Chat(props: Props) {
         <ConnectionBadge state={session.connection} />
       </Header>
       <Transcript messages={messages} busy={busy} enabled={enabled} editing={draft.edit?.messageId} actions={actions}>
-        {messages.length === 0 && session.connection === 'live' && (
+        {messages.length === 0 && synced && (
           <Welcome onPick={(text) => change((now) => ({ ...now, text }))} />
         )}
         {busy && last?.role === 'user' && (

@@ -1,7 +1,7 @@
 import type { UIMessage } from '@tanstack/ai-react'
 import { useCallback, useState } from 'react'
 import { setDraft } from '../state/drafts'
-import { Chat } from './Chat'
+import { Chat, type ChatProps } from './Chat'
 import { refusalText } from './refusal'
 import type { Refusal } from './useSession'
 
@@ -16,7 +16,7 @@ function remember(id: string, messages: UIMessage[]): void {
 }
 
 /** One chat, and what outlives a session that was opened anew: the draft, and what the user has to be told. */
-export function ChatPage({ id, title, onMenu }: { id: string; title: string; onMenu: () => void }) {
+export function ChatPage({ id, title, known, onMenu }: Pick<ChatProps, 'id' | 'title' | 'known' | 'onMenu'>) {
   const [session, setSession] = useState({ number: 0, messages: shown.get(id) ?? [] })
   const [notice, setNotice] = useState<string | null>(null)
 
@@ -36,6 +36,7 @@ export function ChatPage({ id, title, onMenu }: { id: string; title: string; onM
       key={session.number}
       id={id}
       title={title}
+      known={known}
       initialMessages={session.messages}
       notice={notice}
       setNotice={setNotice}

@@ -1,6 +1,7 @@
 import type { UIMessage } from '@tanstack/ai-react'
 import { useEffect, useLayoutEffect, useRef, useState, type MouseEvent, type ReactNode } from 'react'
 import { Icon } from '../icons'
+import { Guard } from '../message/Guard'
 import { MessageView } from '../message/MessageView'
 import type { MessageActions } from './actions'
 
@@ -74,14 +75,15 @@ export function Transcript({ messages, busy, enabled, editing, actions, children
         <div className="column" ref={content}>
           {messages.map((message, index) =>
             message.role === 'system' ? null : (
-              <MessageView
-                key={message.id}
-                message={message}
-                writing={busy && index === messages.length - 1 && message.role === 'assistant'}
-                enabled={enabled}
-                editing={editing === message.id}
-                actions={actions}
-              />
+              <Guard key={message.id} of={message}>
+                <MessageView
+                  message={message}
+                  writing={busy && index === messages.length - 1 && message.role === 'assistant'}
+                  enabled={enabled}
+                  editing={editing === message.id}
+                  actions={actions}
+                />
+              </Guard>
             ),
           )}
           {children}

@@ -2,6 +2,7 @@ import { useChat, type UIMessage } from '@tanstack/ai-react'
 import { useCallback, useEffect, useRef, useState } from 'react'
 import type { Draft } from '../state/drafts'
 import { randomId } from '../state/ids'
+import { isFresh } from '../state/router'
 import { connect, type Connection, type ConnectionState, type SendOutcome } from './connection'
 
 /** What was tried when the server did not take it. */
@@ -25,7 +26,7 @@ export interface Session {
   stopping: boolean
   status: string
   connection: ConnectionState
-  /** The chat as the server has it has begun to arrive. */
+  /** The chat as the server has it is here, or there is none yet. */
   synced: boolean
   /** Why the last answer ended early. */
   runError: string | null
@@ -37,26 +38,32 @@ export interface Session {
   stop: () => Promise<void>
 }
 
-/** Milliseconds that a stopped answer gets to end for this tab as the server has ended it. */
+/** Milliseconds without a chunk after which a stopped answer is ended by this tab alone. */
 const STOP_PATIENCE = 3000
+
+/** Milliseconds without a chunk after which a chat counts as empty: one that this browser knows, and any other. */
+const EMPTY_AFTER = { known: 10_000, unknown: 1_500 }
 
 /**
  * One chat, live: useChat over the session connection, and what to do with it.
  *
  * When the server refuses a message, `onRefused` gets everything back. The tab then shows messages that the server
- * does not have, so its owner opens the session anew; that makes it show what every other tab shows.
+ * does not have, so its owner opens the session anew; that makes it show what every other tab shows. `known` says that
+ * the chat has messages.
  */
 export function useSession(
   id: string,
+  known: boolean,
   initialMessages: UIMessage[],
   onRefused: (refusal: Refusal) => void,
   onProblem: (text: string) => void,
 ): Session {
   const [state, setState] = useState<ConnectionState>('connecting')
-  const [synced, setSynced] = useState(false)
+  const [synced, setSynced] = useState(() => isFresh(id))
   const [stopping, setStopping] = useState(false)
   const [runError, setRunError] = useState<string | null>(null)
   const [connection] = useState<Connection>(() => connect(id, setState))
+  const lastChunk = useRef(0)
   const chat = useChat({
     connection: connection.adapter,
     threadId: id,
@@ -64,6 +71,7 @@ export function useSession(
     live: true,
     onChunk: (chunk) => {
       setSynced(true)
+      lastChunk.current = Date.now()
       if (chunk.type === 'RUN_ERROR') setRunError(chunk.message || 'The answer failed.')
       if (chunk.type === 'RUN_STARTED' || chunk.type === 'MESSAGES_SNAPSHOT') setRunError(null)
     },
@@ -78,11 +86,28 @@ export function useSession(
     if (!busy) setStopping(false)
   }, [busy])
 
+  // TanStack AI (0.33) does not see a turn of another tab end unless a snapshot came before it, and large chats get none.
+  const stuck = !busy && chat.status === 'streaming'
+  const endLocally = chat.stop
+  useEffect(() => {
+    if (stuck) endLocally()
+  }, [stuck, endLocally])
+
+  // The server says nothing about a chat that is empty.
+  useEffect(() => {
+    if (synced || state !== 'live') return
+    const timer = setTimeout(() => setSynced(true), known ? EMPTY_AFTER.known : EMPTY_AFTER.unknown)
+    return () => clearTimeout(timer)
+  }, [synced, state, known])
+
   const attempt = useCallback(
     async (attempt: Attempt, start: (chat: typeof now.current.chat) => Promise<void>) => {
-      if (underWay.current !== null) return
       const { chat } = now.current
       const before = chat.messages
+      if (underWay.current !== null) {
+        if (attempt.kind !== 'regenerate') now.current.onRefused({ attempt, reason: null, messages: before })
+        return
+      }
       const outcome = connection.expectSend()
       underWay.current = outcome
       setRunError(null)
@@ -151,8 +176,9 @@ export function useSession(
     try {
       await stopped
       // The end of the answer is on its way; waiting for it, this tab sees the same end as every other.
-      const patience = Date.now() + STOP_PATIENCE
-      while (now.current.busy && Date.now() < patience) await new Promise((resolve) => setTimeout(resolve, 30))
+      const stoppedAt = Date.now()
+      const waited = () => Date.now() - Math.max(stoppedAt, lastChunk.current)
+      while (now.current.busy && waited() < STOP_PATIENCE) await new Promise((resolve) => setTimeout(resolve, 30))
       if (now.current.busy) now.current.chat.stop()
     } catch {
       now.current.onProblem('The answer could not be stopped: the server cannot be reached.')

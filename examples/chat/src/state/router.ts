@@ -6,20 +6,31 @@ const NAVIGATED = 'chat:navigated'
 
 export const chatPath = (id: string): string => `/chat/${id}`
 
+const fresh = new Set<string>()
+
+function freshId(): string {
+  const id = randomId()
+  fresh.add(id)
+  return id
+}
+
+/** Whether the chat was begun on this page, so that the server has nothing of it that the page does not know. */
+export const isFresh = (id: string): boolean => fresh.has(id)
+
 /** Open a chat; without an id, a new one. */
-export function openChat(id: string = randomId(), { replace = false } = {}): void {
+export function openChat(id: string = freshId(), { replace = false } = {}): void {
   if (replace) history.replaceState(null, '', chatPath(id))
   else history.pushState(null, '', chatPath(id))
   window.dispatchEvent(new Event(NAVIGATED))
 }
 
 function currentChat(): string {
-  const id = CHAT_PATH.exec(location.pathname)?.[1]
-  if (id !== undefined) return id
+  const named = CHAT_PATH.exec(location.pathname)?.[1]
+  if (named !== undefined) return named
   // Every other address is a new chat. It gets its own at once, so that a reload stays in it.
-  const fresh = randomId()
-  history.replaceState(null, '', chatPath(fresh))
-  return fresh
+  const id = freshId()
+  history.replaceState(null, '', chatPath(id))
+  return id
 }
 
 function subscribe(listener: () => void): () => void {
