@@ -81,9 +81,7 @@ export class Presence {
     this.#handlers.back()
   }
 
-  readonly #online = (): void => {
-    if (!this.#away) this.#handlers.online()
-  }
+  readonly #online = (): void => this.#handlers.online()
 
   #arm(): void {
     this.#clear()

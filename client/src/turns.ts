@@ -45,13 +45,8 @@ export class Turns {
     if (response.status === 202 || response.status === 204) {
       throw new S2StreamError(`The send was answered ${response.status}; its chunks need a subscribeUrl to read from.`)
     }
-    let seen: number | undefined
     try {
-      for await (const { cursor, chunk } of this.#generation(response, undefined, false, signal)) {
-        if (cursor !== undefined) {
-          if (seen !== undefined && cursor <= seen) continue
-          seen = cursor
-        }
+      for await (const { chunk } of this.#generation(response, undefined, false, signal)) {
         if (chunk) yield this.#note(chunk)
       }
     } catch (error) {

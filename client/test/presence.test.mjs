@@ -93,6 +93,16 @@ test('not even a running answer keeps a hidden tab for ever', LIMIT, async (t) =
   await s.until('it is paused', () => connection.state === 'paused')
 })
 
+test('a refused send does not keep a hidden tab', LIMIT, async (t) => {
+  const server = await s.scripted(t, { get: [s.stays(frame(3, snapshot()))], post: [s.answer(409)] })
+  const connection = s.connect(server, { timing: { ...HIDING, hiddenAfterBusy: 60_000 } })
+  s.read(t, connection)
+  await s.until('it is live', () => connection.state === 'live')
+  show('hidden')
+  await assert.rejects(connection.send([user('hello')]), { status: 409 })
+  await s.until('it is paused', () => connection.state === 'paused')
+})
+
 test('a send from a hidden, paused tab opens the stream', LIMIT, async (t) => {
   const server = await s.scripted(t, {
     get: [s.stays(frame(3, snapshot())), s.stays(frame(4, started()), frame(5, finished()))],
@@ -134,6 +144,28 @@ test('the network coming back ends waits, and streams from before', LIMIT, async
   await s.until('it was asked again', () => server.gets().length >= 2)
   window.dispatchEvent(new Event('online'))
   await s.until('it reads on', () => reading.text() === 'b')
+})
+
+test('a stream broken off between two chunks of one event loses neither', LIMIT, async (t) => {
+  const server = await s.scripted(t, {
+    get: [
+      s.breaks(frame(3, snapshot()), frame(4, started('other'))),
+      s.stays(frame(9, snapshot(user('x'))), frame(10, started('later'))),
+      s.stays(),
+    ],
+  })
+  const runs = []
+  const controller = new AbortController()
+  t.after(() => controller.abort())
+  void (async () => {
+    for await (const { type, runId } of s.connect(server).subscribe(controller.signal)) {
+      if (type === 'RUN_FINISHED') window.dispatchEvent(new Event('online'))
+      if (runId) runs.push(`${type} ${runId}`)
+    }
+  })()
+  await s.until('it was opened anew', () => server.gets().length === 3)
+  assert.deepEqual(runs, ['RUN_STARTED other', 'RUN_FINISHED other', 'RUN_STARTED later'])
+  assert.equal(server.gets()[2].query.from, '10')
 })
 
 test('listeners are there only while somebody subscribes', LIMIT, async (t) => {

@@ -280,3 +280,31 @@ test('without stopUrl there is no stop', () => {
   const connection = s.connect({ base: 'http://localhost' }, { stopUrl: undefined })
   assert.equal('stop' in connection, false)
 })
+
+test('an accepted send ends even a wait that the server asked for', LIMIT, async (t) => {
+  const server = await s.scripted(t, {
+    get: [s.answer(503, {}, { 'Retry-After': '60' }), s.stays(frame(3, snapshot()))],
+    post: [accepted],
+  })
+  const connection = s.connect(server)
+  const reading = s.read(t, connection)
+  await s.until('it waits', () => server.gets().length === 1)
+  await s.sleep(30)
+  await connection.send([user('hello')])
+  await s.until('it reads', () => reading.chunks.length === 1)
+})
+
+test('the cursor sent is what every subscriber has seen', LIMIT, async (t) => {
+  const server = await s.scripted(t, {
+    get: [s.stays(frame(7, snapshot())), s.stays(frame(7, snapshot()), frame(9, text('a')))],
+    post: [accepted],
+  })
+  const connection = s.connect(server)
+  const behind = s.read(t, connection)
+  await s.until('the first is there', () => behind.chunks.length === 1)
+  const ahead = s.read(t, connection)
+  await s.until('the second is ahead', () => ahead.chunks.length === 2)
+  await s.sleep(10)
+  await connection.send([user('hello')])
+  assert.equal(server.posts()[0].body.from, 7)
+})

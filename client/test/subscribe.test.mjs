@@ -273,11 +273,33 @@ test('a fetch that does not stream is an error that says so', LIMIT, async (t) =
 })
 
 test('an answer that is slow to come is waited for, also when a send was accepted meanwhile', LIMIT, async (t) => {
-  const slow = (request, response) => setTimeout(() => s.stays(frame(3, snapshot(user('hi'))))(request, response), 300)
+  const slow = (request, response) => setTimeout(() => {
+    s.stays()(request, response)
+    setTimeout(() => response.write(frame(3, snapshot(user('hi')))), 50)
+  }, 300)
   const server = await s.scripted(t, { get: [slow], post: [s.answer(202)] })
   const connection = s.connect(server, { timing: { deliveryAfter: 100 } })
   const reading = s.read(t, connection)
   await connection.send([user('hi')])
   await s.until('the snapshot is read', () => reading.chunks.length === 1)
   assert.equal(server.gets().length, 1)
+})
+
+test('progress makes the next try immediate, however often it broke before', LIMIT, async (t) => {
+  const more = (n) => s.breaks(frame(n, text(`${n} `)))
+  const server = await s.scripted(t, { get: [more(3), more(4), more(5), s.stays(frame(6, text('end')))] })
+  const reading = s.read(t, s.connect(server, { timing: { firstRetry: 60_000, longestRetry: 60_000 } }))
+  await s.until('all is read', () => reading.text() === '3 4 5 end')
+})
+
+test('an abort between two tries leaves no timer that changes the state', LIMIT, async (t) => {
+  const states = []
+  const server = await s.scripted(t, { get: [s.answer(500)] })
+  const connection = s.connect(server, { timing: { quietFor: 100 }, onStateChange: (state) => states.push(state) })
+  const reading = s.read(t, connection)
+  await s.until('it was asked', () => server.gets().length === 1)
+  reading.abort()
+  await reading.over
+  await s.sleep(200)
+  assert.deepEqual(states, ['connecting', 'paused'])
 })

@@ -82,6 +82,15 @@ test('with subscribeUrl, a broken response is read on from there', LIMIT, async 
   assert.equal(reading.done, false, 'the next send comes here too')
 })
 
+test('a response that ends well before its run does is read on, too', LIMIT, async (t) => {
+  const server = await s.scripted(t, { get: [s.answer(204), s.ends(...RUN.slice(3))], post: [s.ends(...RUN.slice(0, 3))] })
+  const connection = shared(server)
+  const reading = s.read(t, connection)
+  await s.until('nothing runs', () => server.gets().length === 1)
+  await connection.send([user('hi')])
+  assert.equal(reading.text(), 'one two')
+})
+
 test('after 202, the chunks are read from subscribeUrl', LIMIT, async (t) => {
   const server = await s.scripted(t, { get: [s.answer(204), s.ends(...RUN)], post: [s.answer(202)] })
   const connection = shared(server)
