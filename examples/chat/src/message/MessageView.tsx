@@ -32,6 +32,7 @@ interface Props {
 export const MessageView = memo(function MessageView({ message, writing, enabled, editing, actions }: Props) {
   const current = useThrottled(message, writing ? pauseFor(message) : 0)
   const shown = useMemo(() => shownParts(current, writing), [current, writing])
+  const pictures = shown.filter((part) => part.kind === 'image')
   const text = textOf(message)
   const own = message.role === 'user'
   return (
@@ -41,6 +42,15 @@ export const MessageView = memo(function MessageView({ message, writing, enabled
       ) : (
         <>
           <div className="message-body">
+            {pictures.length > 0 && (
+              <div className="pictures">
+                {pictures.map(({ url }, index) => (
+                  <a key={index} className="picture" href={url} download="image">
+                    <img src={url} alt={`Image ${index + 1} of ${pictures.length}`} />
+                  </a>
+                ))}
+              </div>
+            )}
             {shown.map((part, index) => (
               <PartView key={index} part={part} own={own} active={writing && index === shown.length - 1} />
             ))}
@@ -90,11 +100,7 @@ function PartView({ part, own, active }: { part: Shown; own: boolean; active: bo
     case 'tool':
       return <ToolCall use={part.use} />
     case 'image':
-      return (
-        <a className="picture" href={part.url} download="image">
-          <img src={part.url} alt="Attached image" />
-        </a>
-      )
+      return null // Pictures stand together.
     case 'link':
       return (
         <a href={part.url} target="_blank" rel="noopener noreferrer nofollow">
