@@ -91,6 +91,25 @@ test('a response that ends well before its run does is read on, too', LIMIT, asy
   assert.equal(reading.text(), 'one two')
 })
 
+test('a generation that the subscription and the response both bring comes once', LIMIT, async (t) => {
+  let replay
+  const server = await s.scripted(t, {
+    get: [(request, response) => (s.open(response), (replay = response))],
+    post: [
+      (request, response) => {
+        replay.write(RUN.slice(0, 3).join(''))
+        setTimeout(() => s.ends(...RUN)(request, response), 50)
+      },
+    ],
+  })
+  const connection = shared(server)
+  const reading = s.read(t, connection)
+  await s.until('it is asked', () => replay)
+  await connection.send([user('hi')])
+  assert.equal(reading.text(), 'one two')
+  assert.equal(reading.chunks.length, 5)
+})
+
 test('after 202, the chunks are read from subscribeUrl', LIMIT, async (t) => {
   const server = await s.scripted(t, { get: [s.answer(204), s.ends(...RUN)], post: [s.answer(202)] })
   const connection = shared(server)
