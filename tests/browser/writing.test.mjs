@@ -203,6 +203,31 @@ test('what is sent before the chat is there waits for it', TIMEOUT, async () => 
   assert.equal(plain(transcript)[3], counted(6, 2), 'it was sent without what came before')
 })
 
+test('a page that is left while it sends loses no text, and sends none twice', TIMEOUT, async () => {
+  const chat = await shared.chat()
+  const tab = await chat.open()
+  await tab.send('count 4')
+  await tab.untilIdle(2)
+  const hold = await holdSend(tab)
+  await tab.send('count 5')
+  await hold.there
+  await tab.page.reload()
+  await tab.untilIdle(2)
+  assert.equal(await tab.input.inputValue(), 'count 5', 'a message that did not arrive is gone')
+  hold.release()
+
+  // Now it arrives, but the page is left before the answer says so.
+  const arrived = new Promise((resolve) => {
+    const swallow = async (route) => resolve(await route.fetch())
+    void tab.page.route('**/api/chat', swallow, { times: 1 })
+  })
+  await tab.input.press('Enter')
+  await arrived
+  await tab.page.reload()
+  await tab.until('the input is empty', () => document.querySelector('#message').value === '')
+  assert.deepEqual(plain(await assertAllAgree(chat.device, chat.url, 4, tab)).slice(2), ['count 5', counted(5, 2)])
+})
+
 test('a file that is no image is refused with its name', TIMEOUT, async () => {
   const chat = await shared.chat()
   const tab = await chat.open()

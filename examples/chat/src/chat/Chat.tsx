@@ -4,7 +4,7 @@ import { Composer } from '../composer/Composer'
 import { useAttach, useDrop } from '../composer/useAttach'
 import { textOf } from '../message/parts'
 import { listChat, titleOf, touchChat } from '../state/chats'
-import { EMPTY, useDraft } from '../state/drafts'
+import { EMPTY, setOutbox, useDraft, type Draft } from '../state/drafts'
 import type { MessageActions } from './actions'
 import { ConnectionBadge } from './ConnectionBadge'
 import { Header } from './Header'
@@ -54,9 +54,10 @@ export function Chat(props: ChatProps) {
   const arrivedText = arrived && textOf(arrived)
   useEffect(() => {
     if (arrivedText === undefined) return
-    change(({ id: _, ...now }) => (now.text.trim() === arrivedText ? EMPTY : now))
+    setOutbox(id, null)
+    change(({ id: _, ...now }) => (now.text.trim() === arrivedText ? sent(now) : now))
     setNotice(null)
-  }, [arrivedText, change, setNotice])
+  }, [id, arrivedText, change, setNotice])
 
   // The message being edited was replaced in another tab: its text must not vanish with it.
   const lostEdit = synced && draft.edit !== undefined && !messages.some((message) => message.id === draft.edit?.messageId)
@@ -69,7 +70,7 @@ export function Chat(props: ChatProps) {
     setNotice(null)
     touchChat(id, titleOf(draft.text || 'Image'))
     send(draft)
-    change(() => EMPTY)
+    change(sent)
   }, [id, draft, send, change, setNotice])
 
   const edited = useRef(draft.edit)
@@ -96,7 +97,7 @@ export function Chat(props: ChatProps) {
   useEffect(() => {
     if (!busy) return
     const onKeyDown = (event: KeyboardEvent) => {
-      if (event.key === 'Escape' && !event.defaultPrevented) void stop()
+      if (event.key === 'Escape' && !event.defaultPrevented && !event.isComposing) void stop()
     }
     window.addEventListener('keydown', onKeyDown)
     return () => window.removeEventListener('keydown', onKeyDown)
@@ -167,6 +168,9 @@ export function Chat(props: ChatProps) {
     </main>
   )
 }
+
+/** The draft once its message is sent; an edit that is open stays open. */
+const sent = ({ edit }: Draft): Draft => (edit === undefined ? EMPTY : { ...EMPTY, edit })
 
 /** Tells those who listen instead of look when an answer begins and ends. */
 function Announcer({ busy, failed }: { busy: boolean; failed: boolean }) {

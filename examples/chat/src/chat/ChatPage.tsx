@@ -1,6 +1,6 @@
 import type { UIMessage } from '@tanstack/ai-react'
 import { useCallback, useState } from 'react'
-import { setDraft } from '../state/drafts'
+import { setDraft, setOutbox } from '../state/drafts'
 import { Chat, type ChatProps } from './Chat'
 import { refusalText } from './refusal'
 import type { Refusal } from './useSession'
@@ -60,6 +60,7 @@ function giveBack(id: string, attempt: Refusal['attempt']): void {
     setDraft(id, (now) => ({ ...now, edit: { messageId: attempt.messageId, text: attempt.text } }))
   } else if (attempt.kind === 'send') {
     const { draft } = attempt
+    setOutbox(id, null)
     setDraft(id, (now) => {
       const untouched = now.text === '' && now.images.length === 0
       return {

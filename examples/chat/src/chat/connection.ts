@@ -4,10 +4,11 @@ import { fitRequest } from './request'
 
 export type ConnectionState = S2ConnectionState
 
-/** What became of a message: `accepted` once the server has it. */
+/** What became of a message: `accepted` once the server has it, which `onAccepted` is told at once. */
 export interface SendOutcome {
   accepted: boolean
   error: Error | null
+  onAccepted: () => void
 }
 
 export interface Connection {
@@ -16,7 +17,7 @@ export interface Connection {
   /** Stops the answer on the server, for everybody. */
   stop: () => Promise<void>
   /** Watch the next send: useChat reports its failure as an error like any other. */
-  expectSend: () => SendOutcome
+  expectSend: (onAccepted: () => void) => SendOutcome
 }
 
 /** Where the API is; the page's own origin unless it is built with another. */
@@ -32,7 +33,7 @@ export function connect(id: string, onStateChange: (state: ConnectionState) => v
     body: { id },
     onStateChange,
   })
-  let outcome: SendOutcome = { accepted: false, error: null }
+  let outcome: SendOutcome = { accepted: false, error: null, onAccepted: () => {} }
   return {
     adapter: {
       subscribe: (signal) => session.subscribe(signal),
@@ -41,6 +42,7 @@ export function connect(id: string, onStateChange: (state: ConnectionState) => v
         try {
           await session.send(fitRequest(messages as Parameters<typeof fitRequest>[0]), data, signal, context)
           watched.accepted = true
+          watched.onAccepted()
         } catch (error) {
           if (!signal?.aborted) watched.error = error instanceof Error ? error : new Error(String(error))
           throw error
@@ -48,6 +50,6 @@ export function connect(id: string, onStateChange: (state: ConnectionState) => v
       },
     },
     stop: () => session.stop(),
-    expectSend: () => (outcome = { accepted: false, error: null }),
+    expectSend: (onAccepted) => (outcome = { accepted: false, error: null, onAccepted }),
   }
 }

@@ -1,6 +1,6 @@
 import { useChat, type UIMessage } from '@tanstack/ai-react'
 import { useCallback, useEffect, useRef, useState } from 'react'
-import type { Draft } from '../state/drafts'
+import { setOutbox, type Draft } from '../state/drafts'
 import { randomId } from '../state/ids'
 import { isFresh } from '../state/router'
 import { connect, type Connection, type ConnectionState, type SendOutcome } from './connection'
@@ -108,7 +108,7 @@ export function useSession(
         if (attempt.kind !== 'regenerate') now.current.onRefused({ attempt, reason: null, messages: before })
         return
       }
-      const outcome = connection.expectSend()
+      const outcome = connection.expectSend(() => setOutbox(id, null))
       underWay.current = outcome
       setRunError(null)
       try {
@@ -118,20 +118,22 @@ export function useSession(
       }
       if (!outcome.accepted) now.current.onRefused({ attempt, reason: outcome.error, messages: before })
     },
-    [connection],
+    [id, connection],
   )
 
   const send = useCallback(
     (draft: Draft) => {
       const messageId = draft.id ?? `user-${randomId()}`
-      void attempt({ kind: 'send', draft: { ...draft, id: messageId } }, (chat) => {
+      const sending = { ...draft, id: messageId }
+      setOutbox(id, sending)
+      void attempt({ kind: 'send', draft: sending }, (chat) => {
         // A message that a failed send left behind, or that arrived after all, is replaced by itself.
         const at = chat.messages.findIndex((message) => message.id === messageId)
         if (at >= 0) chat.setMessages(chat.messages.slice(0, at))
         return chat.sendMessage({ content: contentOf(draft), id: messageId })
       })
     },
-    [attempt],
+    [id, attempt],
   )
 
   const edit = useCallback(

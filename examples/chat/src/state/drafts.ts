@@ -18,12 +18,16 @@ const drafts = new Map<string, Draft>()
 const listeners = new Set<() => void>()
 const session = () => sessionStorage
 const keyOf = (chat: string) => `draft:${chat}`
+const outboxOf = (chat: string) => `outbox:${chat}`
 
 function get(chat: string): Draft {
   let draft = drafts.get(chat)
   if (draft === undefined) {
-    const text = load(session, keyOf(chat), (value) => (typeof value === 'string' ? value : ''))
-    draft = text ? { text, images: [] } : EMPTY
+    const text = load(session, keyOf(chat), (value) => (typeof value === 'string' ? value : '')) ?? ''
+    // What the last page was sending when it was left may have arrived or not: its id tells once the chat is there.
+    const sending = load(session, outboxOf(chat), readSending)
+    if (sending !== null) draft = { ...sending, text: [sending.text, text].filter(Boolean).join('\n\n'), images: [] }
+    else draft = text ? { text, images: [] } : EMPTY
     drafts.set(chat, draft)
   }
   return draft
@@ -35,6 +39,17 @@ export function setDraft(chat: string, change: (draft: Draft) => Draft): void {
   drafts.set(chat, draft)
   save(session, keyOf(chat), draft.text || null)
   for (const listener of listeners) listener()
+}
+
+/** Keep the text of a message while it is on its way, so that a page that is left meanwhile does not take it along. */
+export function setOutbox(chat: string, sending: Draft | null): void {
+  save(session, outboxOf(chat), sending && { id: sending.id, text: sending.text })
+}
+
+function readSending(value: unknown): { id: string; text: string } {
+  const { id, text } = value as Partial<Draft>
+  if (typeof id !== 'string' || typeof text !== 'string') throw new TypeError('no message')
+  return { id, text }
 }
 
 function subscribe(listener: () => void): () => void {
