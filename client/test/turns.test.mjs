@@ -103,11 +103,21 @@ test('a generation that the subscription and the response both bring comes once'
     ],
   })
   const connection = shared(server)
-  const reading = s.read(t, connection)
+  const controller = new AbortController()
+  t.after(() => controller.abort())
+  const chunks = []
+  void (async () => {
+    for await (const chunk of connection.subscribe(controller.signal)) {
+      chunks.push(chunk)
+      // A reader that is still busy with the one when the other begins.
+      await s.sleep(60)
+    }
+  })()
   await s.until('it is asked', () => replay)
   await connection.send([user('hi')])
-  assert.equal(reading.text(), 'one two')
-  assert.equal(reading.chunks.length, 5)
+  await s.until('the run is over', () => chunks.at(-1)?.type === 'RUN_FINISHED')
+  assert.equal(textOf(chunks), 'one two')
+  assert.equal(chunks.length, 5)
 })
 
 test('after 202, the chunks are read from subscribeUrl', LIMIT, async (t) => {
