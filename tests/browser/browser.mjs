@@ -3,7 +3,9 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { chromium } from 'playwright-core'
 
-const PATHS = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
+const PATHS = process.env.CHROMIUM
+  ? [process.env.CHROMIUM]
+  : ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
 const ARGUMENTS = [
   '--no-sandbox',
   '--disable-gpu',
@@ -18,8 +20,10 @@ const ARGUMENTS = [
 export const PATIENCE = 30_000
 
 export async function launch() {
-  const executablePath = PATHS.find((path) => path && existsSync(path))
-  if (!executablePath) throw new Error('There is no Chromium: install it, or name one with CHROMIUM=/path/to/it.')
+  const executablePath = PATHS.find((path) => existsSync(path))
+  if (!executablePath) {
+    throw new Error(`There is no Chromium at ${PATHS.join(', ')}: install it, or name one with CHROMIUM=/path/to/it.`)
+  }
   return chromium.launch({ executablePath, args: ARGUMENTS })
 }
 

@@ -15,6 +15,7 @@ async function load() {
     import Markdown from 'react-markdown'
     import gfm from 'remark-gfm'
     export { splitBlocks } from './src/message/blocks'
+    export { closeMarks } from './src/message/closeMarks'
     export const render = (text) => renderToStaticMarkup(createElement(Markdown, { remarkPlugins: [gfm] }, text))`
   // esbuild comes with Vite.
   const vite = createRequire(require.resolve('vite'))
@@ -66,4 +67,27 @@ test('only the last block of a growing text changes', { timeout: 60_000 }, async
     }
     assert.ok(before.length > 2, `${name} is not split`)
   }
+})
+
+test('marks that are begun show as what they will be, and whole ones stay as they are', { timeout: 60_000 }, async () => {
+  const { closeMarks } = await load()
+  const grown = {
+    'a **bo': 'a **bo**',
+    'a **bold ': 'a **bold**',
+    'a **bold*': 'a **bold**',
+    'a **': 'a ',
+    'a **bold** b': 'a **bold** b',
+    'a ** b': 'a ** b',
+    'say `co': 'say `co`',
+    'say `': 'say ',
+    'say `a**b` and **mo': 'say `a**b` and **mo**',
+    'say ``a`b`` **': 'say ``a`b`` ',
+    'see [the docs](https://exa': 'see the docs',
+    'see [the docs](https://example.com)': 'see [the docs](https://example.com)',
+    'one **two\n\nthree **fo': 'one **two\n\nthree **fo**',
+    '```\na ** b `c': '```\na ** b `c',
+    '| **a** | **b': '| **a** | **b**',
+  }
+  for (const [text, shown] of Object.entries(grown)) assert.equal(closeMarks(text), shown, text)
+  for (const text of Object.values(TEXTS)) assert.equal(closeMarks(text), text)
 })

@@ -1,6 +1,6 @@
 // The page itself: its addresses, its keys, what it makes of text, and whether everybody can use it.
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -165,6 +165,7 @@ test('the page is as the pictures show it', TIMEOUT, async () => {
   await shoot('chat-light', { ...desk, colorScheme: 'light' })
   await shoot('chat-dark', { ...desk, colorScheme: 'dark' }, unfold)
   await shoot('chat-phone', { viewport: { width: 390, height: 780 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true })
+  if (folder !== IMAGES) await rm(folder, { recursive: true })
 })
 
 /** Runs in the page: what its list holds before. */

@@ -2,6 +2,7 @@ import { memo, useMemo, type ComponentProps } from 'react'
 import ReactMarkdown, { type Components, type ExtraProps } from 'react-markdown'
 import remarkGfm from 'remark-gfm'
 import { splitBlocks } from './blocks'
+import { closeMarks } from './closeMarks'
 import { CodeBlock } from './CodeBlock'
 
 const PLUGINS = [remarkGfm]
@@ -46,9 +47,18 @@ const Block = memo(function Block({ text }: { text: string }) {
   )
 })
 
+interface Props {
+  text: string
+  /** More of it is to come. */
+  growing?: boolean
+}
+
 /** Markdown without raw HTML: tags are shown as the text they are, links open only http, https and mailto. */
-export const Markdown = memo(function Markdown({ text }: { text: string }) {
-  const blocks = useMemo(() => splitBlocks(text), [text])
+export const Markdown = memo(function Markdown({ text, growing = false }: Props) {
+  const blocks = useMemo(() => {
+    const blocks = splitBlocks(text)
+    return growing ? [...blocks.slice(0, -1), ...blocks.slice(-1).map(closeMarks)] : blocks
+  }, [text, growing])
   return (
     <div className="markdown">
       {blocks.map((block, index) => (

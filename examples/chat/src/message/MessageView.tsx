@@ -94,7 +94,7 @@ export const MessageView = memo(function MessageView({ message, writing, enabled
 function PartView({ part, own, active }: { part: Shown; own: boolean; active: boolean }) {
   switch (part.kind) {
     case 'text':
-      return own ? <p className="plain">{part.text}</p> : <Markdown text={part.text} />
+      return own ? <p className="plain">{part.text}</p> : <Markdown text={part.text} growing={active} />
     case 'reasoning':
       return <Reasoning text={part.text} active={active} />
     case 'tool':

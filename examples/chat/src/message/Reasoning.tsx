@@ -10,7 +10,7 @@ export const Reasoning = memo(function Reasoning({ text, active }: { text: strin
         <Icon name="chevron" size={14} />
         <span className={active ? 'shimmer' : undefined}>{active ? 'Thinking…' : 'Reasoning'}</span>
       </summary>
-      <Markdown text={text} />
+      <Markdown text={text} growing={active} />
     </details>
   )
 })
