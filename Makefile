@@ -15,16 +15,31 @@ PORT ?= 8000
 CHAT_LOG ?= sqlite:///chat.db
 export PORT CHAT_LOG
 
+# The page needs Node; the API does not.
+NODE := $(shell node -e 'const [major, minor] = process.versions.node.split(".").map(Number); \
+	process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)' 2>/dev/null && echo yes)
+PAGE := examples/chat/dist/index.html
+
 .PHONY: help
 help: ## Say what can be made
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 .PHONY: dev
-dev: $(VENV)/.local ## Serve the chat on PORT (8000), stored in CHAT_LOG (sqlite:///chat.db)
+dev: $(VENV)/.local $(if $(NODE),$(PAGE)) ## Serve the chat on PORT (8000), stored in CHAT_LOG (sqlite:///chat.db)
+	@test -n "$(NODE)" || echo 'The chat page is not built: that needs Node 20.19 or newer. The API runs without it.'
 	exec $(BIN)/python -m functions.local
 
 .PHONY: test
-test: lint types unit ## Pass the linter, the type checker and the tests
+test: lint types unit test-client ## Pass the linter, the type checker and the tests
+
+.PHONY: test-client
+test-client: client/dist/index.js $(VENV)/.local ## Check the TypeScript client: its types, and its tests
+	cd client && npm run --silent typecheck && PYTHON=$(abspath $(BIN))/python npm test --silent
+
+.PHONY: test-browser
+test-browser: $(VENV)/.dev $(PAGE) tests/browser/node_modules/.installed ## Pass the tests in Chromium (CHROMIUM=path to name one)
+	node --test --test-concurrency=1 $(BROWSER_TESTS)
+BROWSER_TESTS ?= tests/browser
 
 .PHONY: test-s2
 test-s2: $(VENV)/.dev $(SAM_VENV)/.installed ## Pass the log's and the protocol's tests on S2 Lite, built if it is not there (needs Rust)
@@ -86,7 +101,18 @@ format: $(VENV)/.dev ## Put the code into shape
 
 .PHONY: clean
 clean: ## Remove what was installed and built, not the chats
-	rm -rf $(VENV) $(SAM_VENV) .aws-sam tests/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) .aws-sam {client,examples/chat}/{node_modules,dist} tests/{node,browser}/node_modules \
+		.mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# The page is built anew only when something it is made of has changed.
+$(PAGE): examples/chat/node_modules/.installed client/dist/index.js examples/chat/index.html examples/chat/package.json \
+		$(wildcard examples/chat/*.ts examples/chat/tsconfig.json) $(shell find examples/chat/src examples/chat/public -type f)
+	cd examples/chat && npm run --silent build
+	@touch $@
+
+client/dist/index.js: client/node_modules/.installed client/package.json $(wildcard client/tsconfig*.json) $(wildcard client/src/*.ts)
+	cd client && npm run --silent build
+	@touch $@
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed; name it with PYTHON=/path/to/python3.'; exit 1; }

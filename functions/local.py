@@ -1,4 +1,4 @@
-"""The three functions behind one local server: `make dev`, or `python -m functions.local`."""
+"""The three functions and the chat page behind one local server: `make dev`, or `python -m functions.local`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 
 from aws_lambda_powertools import Logger
 from fastapi import FastAPI
-from fastapi.responses import PlainTextResponse
 
+from functions.page import Page
 from functions.replay.app import app as replay
 from functions.send.app import app as send
 from functions.stop.app import app as stop
@@ -39,11 +39,7 @@ app = FastAPI(
 )
 for _function in _FUNCTIONS:
     app.router.routes.extend(_function.router.routes)
-
-
-@app.get("/", response_class=PlainTextResponse)
-async def index() -> str:
-    return "The chat API is up: POST and DELETE /api/chat, GET /api/chat/replay?id=…\n"
+app.router.default = Page()  # for what no route matches, so that the API stays as it is
 
 
 def main() -> None:
@@ -51,8 +47,9 @@ def main() -> None:
     import uvicorn
 
     logger = Logger(service="chat", level=os.environ.get("LOG_LEVEL", "INFO"))
-    logging.getLogger("resumable_chat").setLevel(logger.log_level)
-    logging.getLogger("resumable_chat").handlers = logger.handlers
+    for name in ("resumable_chat", "lambda_asgi"):
+        logging.getLogger(name).setLevel(logger.log_level)
+        logging.getLogger(name).handlers = logger.handlers
     try:
         settings = Settings.from_environ()
         source_from_environ()

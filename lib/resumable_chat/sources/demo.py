@@ -16,9 +16,9 @@ _LONG = (
 )
 _TABLE = (
     "| part | what it does |\n| --- | --- |\n"
-    "| send | stores and runs |\n| replay | reads and follows |\n| stop | ends |\n"
+    "| send | stores and runs |\n| replay | reads and follows |\n| stop | ends |\n\n"
 )
-_CODE = "```python\nasync for chunk in source(messages, context):\n    await log.append(chunk)\n```\n"
+_CODE = "```python\nasync for chunk in source(messages, context):\n    await log.append(chunk)\n```\n\n"
 
 
 class DemoSource:
