@@ -11,7 +11,11 @@
 from __future__ import annotations
 
 import traceback
-from typing import Any
+from typing import Any, Final
+
+_MAX_TEXT: Final = 4096
+_MAX_FRAMES: Final = 32
+"""What of an error is told: broken-off streams tell it in a header."""
 
 
 class LambdaAsgiError(Exception):
@@ -43,9 +47,19 @@ class StreamBroken(LambdaAsgiError, OSError):
 
 
 def described(error: BaseException) -> dict[str, Any]:
-    """The error as the Runtime API takes it: ``{errorMessage, errorType, stackTrace}``."""
+    """The error as the Runtime API takes it: ``{errorMessage, errorType, stackTrace}``; long ones cut."""
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - an app's error is reported even if it has no text
+        text = ""
+    frames = traceback.format_tb(error.__traceback__, -_MAX_FRAMES)
     return {
-        "errorMessage": str(error),
+        "errorMessage": text[:_MAX_TEXT],
         "errorType": type(error).__name__,
-        "stackTrace": [line.rstrip("\n") for line in traceback.format_tb(error.__traceback__)],
+        "stackTrace": [frame.rstrip("\n")[:_MAX_TEXT] for frame in frames],
     }
+
+
+def kind(error: BaseException) -> str:
+    """The error's type as a header can say it."""
+    return "Runtime." + type(error).__name__.encode("ascii", "replace").decode()

@@ -46,10 +46,15 @@ class Connection:
         seconds: float | None = ANSWER_SECONDS,
     ) -> Answer:
         """Send a request and wait for the answer, for ``seconds`` (None: for ever). Raises RuntimeApiError."""
-        await self.begin(method, target, [*headers, ("Content-Length", str(len(body)))])
-        if body:
-            await self.send(body)
-        return await self.finish(seconds=seconds)
+        try:
+            async with asyncio.timeout(seconds):
+                await self.begin(method, target, [*headers, ("Content-Length", str(len(body)))])
+                if body:
+                    await self.send(body)
+                return await self.finish()
+        except TimeoutError as error:
+            await self.close()
+            raise RuntimeApiError(f"The Runtime API did not answer within {seconds} s.") from error
 
     async def begin(self, method: str, target: str, headers: Headers) -> None:
         """Send the head of a request. Raises RuntimeApiError."""
@@ -66,42 +71,37 @@ class Connection:
         """Send a part of the body; waits while the peer does not take it. Raises RuntimeApiError."""
         await self._send(h11.Data(data=data))
 
-    async def finish(
-        self, trailers: Iterable[tuple[str, str]] = (), *, seconds: float | None = ANSWER_SECONDS
-    ) -> Answer:
-        """End the request and wait for its answer. Raises RuntimeApiError."""
+    async def finish(self, trailers: Iterable[tuple[str, str]] = ()) -> Answer:
+        """End the request and wait for its answer, for as long as the caller lets it. Raises RuntimeApiError."""
         await self._send(h11.EndOfMessage(headers=list(trailers)))
         try:
-            async with asyncio.timeout(seconds):
-                return await self._answer()
-        except TimeoutError as error:
-            await self.close()
-            raise RuntimeApiError(f"The Runtime API did not answer within {seconds:g} s.") from error
+            return await self._answer()
         except (OSError, h11.ProtocolError) as error:
             await self.close()
             raise RuntimeApiError(f"The connection to the Runtime API broke: {error}.") from error
 
     async def gone(self) -> None:
         """Return once the peer has closed the connection or answers early. For requests whose body is being sent."""
-        assert self._reader is not None and self._h11 is not None
+        if self._reader is None or self._h11 is None:
+            return
         try:
             self._h11.receive_data(await self._reader.read(65536))
         except (OSError, h11.ProtocolError):
             pass
 
     async def close(self) -> None:
-        """Close the connection; the next request opens another."""
+        """Close the connection, with what the peer has not taken; the next request opens another."""
         writer, self._writer, self._h11 = self._writer, None, None
         if writer is not None:
-            writer.close()
+            writer.transport.abort()
             try:
-                async with asyncio.timeout(1.0):
-                    await writer.wait_closed()
-            except (OSError, TimeoutError):
+                await writer.wait_closed()
+            except OSError:
                 pass
 
     async def _open(self) -> None:
-        if self._h11 is not None and self._h11.our_state is not h11.IDLE:
+        idle = self._h11 is not None and self._h11.our_state is h11.IDLE
+        if not idle or (self._reader is not None and self._reader.at_eof()):
             await self.close()
         if self._writer is None:
             async with asyncio.timeout(CONNECT_SECONDS):

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .errors import RuntimeApiError, StreamBroken, described
+from .errors import RuntimeApiError, StreamBroken, described, kind
 from .http1 import Answer, Connection
 
 _RUNTIME: Final = "/2018-06-01/runtime"
@@ -79,12 +79,15 @@ class RuntimeApi:
 
     async def _report(self, target: str, error: BaseException) -> None:
         payload = json.dumps(described(error)).encode()
-        kind = ("Lambda-Runtime-Function-Error-Type", f"Runtime.{type(error).__name__}")
-        _check(await self._connection.request("POST", target, [_JSON, kind], payload), "The error report")
+        headers = [_JSON, ("Lambda-Runtime-Function-Error-Type", kind(error))]
+        _check(await self._connection.request("POST", target, headers, payload), "The error report")
 
 
 class ResponseStream:
-    """One streamed response: ``start``, any number of ``write``, then ``end`` or ``fail``. Raises StreamBroken."""
+    """One streamed response: ``start``, any number of ``write``, then ``end`` or ``fail``. Raises StreamBroken.
+
+    Each waits while the reader is slower; only the caller's deadline says for how long.
+    """
 
     def __init__(self, connection: Connection, request_id: str) -> None:
         self._connection = connection
@@ -108,7 +111,7 @@ class ResponseStream:
         await self.write(json.dumps(prelude).encode() + _PRELUDE_END)
 
     async def write(self, data: bytes) -> None:
-        """Send a part of the body; waits while its reader is slower."""
+        """Send a part of the body."""
         try:
             await self._connection.send(data)
         except RuntimeApiError as error:
@@ -127,7 +130,7 @@ class ResponseStream:
         body = base64.b64encode(json.dumps(described(error)).encode()).decode()
         await self._finish(
             (
-                ("Lambda-Runtime-Function-Error-Type", f"Runtime.{type(error).__name__}"),
+                ("Lambda-Runtime-Function-Error-Type", kind(error)),
                 ("Lambda-Runtime-Function-Error-Body", body),
             )
         )
