@@ -70,4 +70,58 @@ async def test_drain_cancels_what_takes_too_long() -> None:
     assert cleaned.is_set()
     assert len(background) == 1
     stubborn.set()
-    await background.drain(1)
+    await asyncio.sleep(0)
+
+
+async def test_what_does_not_end_is_not_waited_for_again(caplog: pytest.LogCaptureFixture) -> None:
+    """Work that outlives its cancellation does not hold the drains after it, and the log says so."""
+    background = Background()
+    over = asyncio.Event()
+
+    async def deaf() -> None:
+        while not over.is_set():
+            try:
+                await over.wait()
+            except asyncio.CancelledError:
+                continue
+
+    task = background.wait_until(deaf())
+    await asyncio.sleep(0)
+    await background.drain(0, grace=0.01)
+    assert "cancelled" in caplog.text and "does not end" in caplog.text
+    async with asyncio.timeout(5):
+        await background.drain(60)
+    over.set()
+    await task
+    assert len(background) == 0
+
+
+async def test_work_that_a_cancellation_starts() -> None:
+    """What work hands over while it is being cancelled is waited for as well, for as long as it may clean up."""
+    background = Background()
+    done: list[str] = []
+
+    async def farewell() -> None:
+        await asyncio.sleep(0.05)
+        done.append("farewell")
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            background.wait_until(farewell())
+
+    background.wait_until(work())
+    await asyncio.sleep(0)
+    await background.drain(0, grace=5)
+    assert done == ["farewell"]
+
+
+def test_outside_the_event_loop() -> None:
+    """Called from a thread, or before the loop runs, wait_until says what to do, and leaves no coroutine behind."""
+
+    async def work() -> None:
+        pass
+
+    with pytest.raises(RuntimeError, match="async def"):
+        lambda_asgi.wait_until(work())
