@@ -23,7 +23,8 @@ from .invocations import Invocation, InvocationFailed
 logger = logging.getLogger(__name__)
 
 INIT_SECONDS: Final = 10.0
-_MAX_PAYLOAD: Final = 6 * 1024 * 1024 + 64 * 1024
+MAX_PAYLOAD: Final = 6_291_556
+"""Bytes of an event, and of a whole response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,8 @@ class Function:
 
     ``command`` is what Lambda would execute (the exec wrapper and the interpreter, say), ``task_root`` the folder of
     its code, ``timeout`` the seconds of one invocation with all that goes on behind it, ``shutdown`` those from SIGTERM
-    to SIGKILL. ``url`` opens a function URL. ``concurrency`` above 1 makes its environments Managed Instances: that
-    many invocations at once, never frozen.
+    to SIGKILL. ``url`` opens a function URL. ``concurrency`` makes its environments Managed Instances: that many
+    invocations at once, never frozen, and not ended by a time-out.
     """
 
     name: str
@@ -44,7 +45,7 @@ class Function:
     timeout: float = 30.0
     shutdown: float = 0.5
     max_environments: int = 10
-    concurrency: int = 1
+    concurrency: int | None = None
     url: Literal["buffered", "streaming"] | None = None
 
 
@@ -95,7 +96,7 @@ class Environment:
     @property
     def managed(self) -> bool:
         """Whether it is a Managed Instance."""
-        return self.function.concurrency > 1
+        return self.function.concurrency is not None
 
     @property
     def free(self) -> bool:
@@ -123,15 +124,19 @@ class Environment:
             **function.environ,
         }
         self._began = time.monotonic()
-        with self._output.open("ab") as output:
-            self._process = await asyncio.create_subprocess_exec(
-                *function.command,
-                cwd=function.task_root,
-                env=environ,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+        try:
+            with self._output.open("ab") as output:
+                self._process = await asyncio.create_subprocess_exec(
+                    *function.command,
+                    cwd=function.task_root,
+                    env=environ,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            self.state = State.DEAD
+            raise InvocationFailed("init", f"{function.command[0]} cannot be executed: {error}") from error
         self._watch = asyncio.create_task(self._wait_for_end())
         try:
             async with asyncio.timeout(INIT_SECONDS):
@@ -149,8 +154,11 @@ class Environment:
         self.invocations += 1
         self._running[invocation.request_id] = invocation
         self._last = invocation
-        if not self.managed:
-            self._timer = asyncio.get_running_loop().call_later(invocation.timeout, self._time_out)
+        loop = asyncio.get_running_loop()
+        if self.managed:
+            loop.call_later(invocation.timeout, invocation.fail, "timeout", "timed out, and goes on")
+        else:
+            self._timer = loop.call_later(invocation.timeout, self._time_out)
         self._runtimes.popleft().set_result(invocation)
         for name, events in self._extensions.items():
             if "INVOKE" in events:
@@ -212,7 +220,7 @@ class Environment:
 
     def _settle(self) -> None:
         """Freeze it if everything in it waits for an event."""
-        resting = len(self._runtimes) >= (1 if not self.managed else self.function.concurrency)
+        resting = len(self._runtimes) >= (self.function.concurrency or 1)
         if not resting or len(self._resting) < len(self._extensions) or self.state in (State.ENDING, State.DEAD):
             if self.managed and self._runtimes:
                 self._changed()
@@ -222,8 +230,6 @@ class Environment:
             self._ready.set()
         if self._timer is not None:
             self._timer.cancel()
-        for invocation in self._running.values():
-            invocation.fail("error", "the runtime asked for the next event without an answer")
         self._running.clear()
         self.state = State.IDLE
         if not self.managed:
@@ -250,6 +256,9 @@ class Environment:
 
     async def _next(self, request: Request, response: Response) -> None:
         await request.body()
+        if not self.managed and not all(invocation.begun for invocation in self._running.values()):
+            await _refuse(response, 403, "InvalidStateTransition", "an invocation has no response yet")
+            return
         waiting: asyncio.Future[Invocation] = asyncio.get_running_loop().create_future()
         self._runtimes.append(waiting)
         self._settle()
@@ -267,13 +276,13 @@ class Environment:
         )
 
     async def _respond(self, request: Request, response: Response, invocation: Invocation | None) -> None:
-        if invocation is None or invocation.answered:
+        if invocation is None or invocation.begun:
             await request.body()
             await _refuse(response, 400, "InvalidRequestID", "no such invocation is waiting for a response")
             return
         if request.header("lambda-runtime-function-response-mode").lower() != "streaming":
             payload = await request.body()
-            if len(payload) > _MAX_PAYLOAD:
+            if len(payload) > MAX_PAYLOAD:
                 await _refuse(response, 413, "RequestEntityTooLarge", "the response is over the limit")
                 return
             invocation.begin(streaming=False)
@@ -295,7 +304,7 @@ class Environment:
 
     async def _error(self, request: Request, response: Response, invocation: Invocation | None) -> None:
         said = (await request.body()).decode()
-        if invocation is None or invocation.answered:
+        if invocation is None or invocation.begun:
             await _refuse(response, 400, "InvalidRequestID", "no such invocation is waiting for a response")
             return
         invocation.fail("error", said)
@@ -303,7 +312,7 @@ class Environment:
 
     async def _register(self, request: Request, response: Response) -> None:
         events = json.loads(await request.body()).get("events", [])
-        if self.state is not State.INIT:
+        if self.state is not State.INIT or self._runtimes:
             await _refuse(response, 403, "Extension.RegistrationClosed", "init is over")
         elif "SHUTDOWN" in events:
             await _refuse(

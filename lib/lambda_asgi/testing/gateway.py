@@ -124,7 +124,10 @@ def _url(
     if cookies:
         found["cookies"] = cookies
     if url.query:
-        found["queryStringParameters"] = dict(parse_qsl(url.query, keep_blank_values=True))
+        query: dict[str, str] = {}
+        for name, value in parse_qsl(url.query, keep_blank_values=True):
+            query[name] = f"{query[name]},{value}" if name in query else value
+        found["queryStringParameters"] = query
     return found
 
 
@@ -167,6 +170,7 @@ def refusal(front: Front, status: int) -> HttpAnswer:
     said = {
         401: "Unauthorized",
         404: "Not Found",
+        413: "Request Too Long",
         429: "Too Many Requests",
         502: "Internal server error" if front == "rest" else "Internal Server Error",
         504: "Endpoint request timed out",

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from . import gateway
-from .environment import Environment, Function, State
+from .environment import MAX_PAYLOAD, Environment, Function, State
 from .gateway import Front, HttpAnswer
 from .http_server import Disconnected, HttpServer, Request, Response
 from .invocations import Invocation, InvocationFailed
@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 Authorizer = Callable[[Request], Mapping[str, Any] | None]
 """From a request to ``requestContext.authorizer``; None refuses it (401)."""
+
+REST_SECONDS = 29.0
+"""What a REST API waits for a response that is not streamed, by default."""
 
 _PRELUDE_END = b"\0" * 8
 
@@ -71,8 +74,14 @@ class LambdaHost:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        try:
+            await self._end_all()
+        finally:
+            await self._stack.aclose()
+            await self._end_all()  # requests that were on their way may have started others
+
+    async def _end_all(self) -> None:
         await asyncio.gather(*(environment.close() for environment in self._environments))
-        await self._stack.aclose()
 
     def environments(self, name: str) -> list[Environment]:
         """The living environments of a function, oldest first."""
@@ -84,7 +93,10 @@ class LambdaHost:
         return path.read_text(errors="replace") if path.exists() else ""
 
     async def invoke(self, name: str, event: Any) -> Invocation:
-        """Invoke a function on a free environment, or a new one. Raises InvocationFailed ("throttled", "init")."""
+        """Invoke a function on a free environment, or a new one.
+
+        Raises InvocationFailed ("throttled", "large", "init").
+        """
         function = self._functions[name]
         free = next((found for found in self.environments(name) if found.free), None)
         if free is None:
@@ -96,6 +108,8 @@ class LambdaHost:
             if not free.free:  # another request was quicker
                 return await self.invoke(name, event)
         invocation = Invocation(event, function.timeout)
+        if len(invocation.event) > MAX_PAYLOAD:
+            raise InvocationFailed("large", f"the event has {len(invocation.event):,} bytes")
         free.give(invocation)
         return invocation
 
@@ -129,16 +143,22 @@ class LambdaHost:
                 await _say(response, gateway.refusal(front, 401))
                 return
         event = gateway.event(front, request.method, request.target, request.headers, body, authorizer)
+        patience = REST_SECONDS if front == "rest" and mode == "buffered" else None
         try:
-            invocation = await self.invoke(name, event)
-            streams = await invocation.streams()
-            if mode == "streaming" and streams:
-                await _pass_on(invocation, response)
-                return
-            payload = await invocation.payload()
+            async with asyncio.timeout(patience):
+                invocation = await self.invoke(name, event)
+                streams = await invocation.streams()
+                if mode == "streaming" and streams:
+                    await _pass_on(invocation, response)
+                    return
+                payload = await invocation.payload()
+        except TimeoutError:
+            await _say(response, gateway.refusal(front, 504))
+            return
         except InvocationFailed as failed:
             logger.info("%s failed: %s", name, failed)
-            status = {"throttled": 429, "timeout": 504 if front == "rest" else 502}.get(failed.kind, 502)
+            statuses = {"large": 413, "throttled": 429, "timeout": 504 if front == "rest" else 502}
+            status = statuses.get(failed.kind, 502)
             await _say(response, gateway.refusal(front, status))
             return
         # A response in the other mode than the front asked for has not the form that it expects.

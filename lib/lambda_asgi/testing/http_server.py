@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import suppress
 from http import HTTPStatus
 
 import h11
 
 logger = logging.getLogger(__name__)
+
+_BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 Headers = Iterable[tuple[str, str]]
 Handler = Callable[["Request", "Response"], Awaitable[None]]
@@ -58,24 +59,26 @@ class Response:
         self.started = False
         self.ended = False
         self._connection = connection
+        self._has_body = True
 
     async def whole(self, status: int, headers: Headers = (), body: bytes = b"") -> None:
         """Send everything at once."""
-        has_body = status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
-        length = [("Content-Length", str(len(body)))] if has_body else []
+        length = [] if status in _BODILESS else [("Content-Length", str(len(body)))]
         await self.start(status, [*headers, *length])
-        if body and has_body:
-            await self.send(body)
+        await self.send(body)
         await self.end()
 
     async def start(self, status: int, headers: Headers = ()) -> None:
         """Send status and headers."""
         self.started = True
-        await self._connection.send(h11.Response(status_code=status, headers=list(headers)))
+        self._has_body = status not in _BODILESS and not self._connection.answers_head
+        raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
+        await self._connection.send(h11.Response(status_code=status, headers=raw))
 
     async def send(self, data: bytes) -> None:
-        """Send a part of the body."""
-        await self._connection.send(h11.Data(data=data))
+        """Send a part of the body; answers that cannot have one go without."""
+        if data and self._has_body:
+            await self._connection.send(h11.Data(data=data))
 
     async def end(self) -> None:
         """The response is whole."""
@@ -87,14 +90,11 @@ class Response:
         self.ended = True
         self._connection.abort()
 
-    async def gone(self) -> None:
-        """Return once the peer has closed the connection."""
-        await self._connection.gone()
-
 
 class _Connection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.h11 = h11.Connection(h11.SERVER)
+        self.answers_head = False
         self._reader = reader
         self._writer = writer
 
@@ -119,18 +119,18 @@ class _Connection:
         except OSError as error:
             raise Disconnected(str(error)) from error
 
-    async def gone(self) -> None:
-        with suppress(OSError):
-            while data := await self._reader.read(65536):
-                self.h11.receive_data(data)
-
     def abort(self) -> None:
         self._writer.transport.abort()
 
     async def close(self) -> None:
         self._writer.close()
-        with suppress(OSError):
+        try:
             await self._writer.wait_closed()
+        except OSError:
+            pass
+        except asyncio.CancelledError:
+            self.abort()
+            raise
 
 
 class HttpServer:
@@ -148,8 +148,8 @@ class HttpServer:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
+        if self._server is not None:
+            self._server.close()
         for task in self._connections:
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
@@ -178,6 +178,7 @@ class HttpServer:
         head = await connection.next_event()
         if not isinstance(head, h11.Request):
             return False
+        connection.answers_head = head.method == b"HEAD"
         request, response = Request(connection, head), Response(connection)
         await self._handler(request, response)
         if not response.started:

@@ -14,7 +14,7 @@ _MOST_PARTS: Final = 64
 
 
 class InvocationFailed(Exception):
-    """The function gave no whole answer. ``kind``: "error", "crash", "timeout" or "init"."""
+    """The function gave no whole answer. ``kind``: "error", "crash", "timeout", "init", "throttled" or "large"."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(f"{kind}: {message}")
@@ -35,6 +35,11 @@ class Invocation:
         self._failure: InvocationFailed | None = None
         self._failed = asyncio.Event()
         self.answered = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a response, or an error in its place: the function may send no other."""
+        return self._started.is_set() or self._failure is not None
 
     async def streams(self) -> bool:
         """Wait for the response to begin; whether it is streamed. Raises InvocationFailed."""
