@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import sys
 
@@ -27,6 +28,8 @@ def main() -> int:
     root = os.environ.get("LAMBDA_TASK_ROOT")
     if root and root not in sys.path:
         sys.path.insert(0, root)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # what the app prints is not held back by a freeze
     logs.configure(settings.log_format, settings.log_level)
     return asyncio.run(_serve(settings))
 

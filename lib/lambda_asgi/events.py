@@ -44,7 +44,9 @@ class HttpEvent:
 
     def answer(self, status: int, headers: RawHeaders, body: bytes) -> dict[str, Any]:
         """The whole response in the form that the event's sender wants."""
-        return dict(self._adapter({"status": status, "headers": [list(pair) for pair in headers], "body": body}))
+        # Header values are bytes, Latin-1 by custom; Mangum reads them as UTF-8.
+        texts = [[part.decode("latin-1").encode() for part in pair] for pair in headers]
+        return dict(self._adapter({"status": status, "headers": texts, "body": body}))
 
 
 def prelude(status: int, headers: RawHeaders) -> dict[str, Any]:

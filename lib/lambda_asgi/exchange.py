@@ -43,20 +43,25 @@ class Exchange:
         self._state = State.WAITING
         self._over = asyncio.Event()
         self._watcher: asyncio.Task[None] | None = None
+        self._last = 0.0
+        self._lost: Exception | None = None
 
-    async def run(self, app: App, deadline: float) -> None:
+    async def run(self, app: App, deadline: float, last: float) -> None:
         """Have the app answer, by the loop time ``deadline``. Whatever it does, the request gets one answer.
 
-        Raises RuntimeApiError when the answer could not be handed over.
+        What is said in the app's place is said by ``last``. Raises what kept the answer from being handed over.
         """
+        self._last = last
         self._watcher = asyncio.create_task(self._watch())
+        error: BaseException | None = None
         try:
             async with asyncio.timeout_at(deadline) as limit:
                 await app(self._scope, self._receive, self._send)
-            error: BaseException | None = None
         except asyncio.CancelledError as cancelled:
-            await self._broken(cancelled, 503, "The server is shutting down.")
-            raise
+            if _told_to_end():
+                await self._broken(cancelled, 503, "The server is shutting down.")
+                raise
+            error = cancelled  # the app waited for something that was cancelled
         except BaseException as raised:
             if not isinstance(raised, Exception):
                 await self._broken(raised, 500, "Internal Server Error")
@@ -66,16 +71,20 @@ class Exchange:
             self._over.set()
             await self._stop_watching()
         if limit.expired():
-            logger.error("the app did not answer before the deadline")
+            answered = self._state is State.DONE
+            logger.error(
+                "the app %s the deadline", "answered, and went on until" if answered else "did not answer before"
+            )
             await self._broken(error or TimeoutError(), 504, "The function ran out of time.")
-        elif isinstance(error, RuntimeApiError):
-            raise error
         elif error is not None:
-            self._tell(error)
+            if error is not self._lost:
+                self._tell(error)
             await self._broken(error, 500, "Internal Server Error")
         elif self._state is not State.DONE:
             logger.error("the app returned without a whole response")
             await self._broken(LambdaAsgiError("the app's response is not whole"), 500, "Internal Server Error")
+        if self._lost is not None:
+            raise self._lost
 
     async def _watch(self) -> None:
         await self._reply.gone()
@@ -101,16 +110,28 @@ class Exchange:
             await self._reply.start(message["status"], [(bytes(n), bytes(v)) for n, v in message.get("headers", ())])
             self._state = State.BODY
         elif self._state is State.BODY and kind == "http.response.body":
-            await self._reply.write(message.get("body", b""))
+            await self._reply.write(b"" if self._scope.get("method") == "HEAD" else message.get("body", b""))
             if not message.get("more_body", False):
-                self._state = State.DONE
-                await self._stop_watching()
-                await self._reply.end()
-                self._over.set()
+                await self._end()
         elif self._state is State.DONE:
             raise StreamBroken("The response is over.")
         else:
             raise LambdaAsgiError(f"The app sent {kind!r} while the response was in state {self._state.name}.")
+
+    async def _end(self) -> None:
+        self._state = State.DONE
+        self._lost = RuntimeApiError("The Runtime API did not take the response in time.")
+        await self._stop_watching()
+        try:
+            await self._reply.end()
+        except StreamBroken:
+            self._lost = None
+            raise
+        except Exception as error:
+            self._lost = error
+            raise
+        self._lost = None
+        self._over.set()
 
     def _tell(self, error: BaseException) -> None:
         if isinstance(error, BrokenOff):
@@ -124,12 +145,24 @@ class Exchange:
         """Break off what has left, or answer with ``status``."""
         if self._state is State.DONE:
             return
+        begun = self._state is State.BODY
         self._state = State.DONE
         await self._stop_watching()
         try:
-            if not await self._reply.fail(error):
-                await self._reply.start(status, _PLAIN)
-                await self._reply.write(text.encode())
-                await self._reply.end()
-        except StreamBroken as broken:
-            logger.info("the reader of a response is gone: %s", broken)
+            async with asyncio.timeout_at(self._last):
+                if not await self._reply.fail(error):
+                    await self._reply.start(status, _PLAIN)
+                    await self._reply.write(text.encode())
+                    await self._reply.end()
+        except (StreamBroken, TimeoutError) as broken:
+            if begun:
+                logger.info("the reader of a response is gone: %r", broken)
+            else:
+                self._lost = RuntimeApiError(f"The response could not be handed over: {broken!r}.")
+        except Exception as failed:  # noqa: BLE001 - raised by ``run``
+            self._lost = failed
+
+
+def _told_to_end() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -20,7 +20,6 @@ class Lifespan:
         self._app = app
         self._events = asyncio.Queue[Message](maxsize=2)
         self._started = asyncio.Event()
-        self._stopped = asyncio.Event()
         self._failure: str | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -37,11 +36,8 @@ class Lifespan:
         if self._task is None or self._task.done():
             return
         self._events.put_nowait({"type": "lifespan.shutdown"})
-        try:
-            async with asyncio.timeout(seconds):
-                await self._stopped.wait()
-                await self._task
-        except TimeoutError:
+        done, _ = await asyncio.wait({self._task}, timeout=seconds)
+        if not done:
             logger.warning("the app did not shut down within %.1f s", seconds)
             self._task.cancel()
 
@@ -56,7 +52,6 @@ class Lifespan:
                 logger.debug("the app has no lifespan: %r", error)
         finally:
             self._started.set()
-            self._stopped.set()
 
     async def _send(self, message: Message) -> None:
         kind = message["type"]
@@ -65,5 +60,5 @@ class Lifespan:
             self._started.set()
         elif kind == "lifespan.startup.complete":
             self._started.set()
-        elif kind in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
-            self._stopped.set()
+        elif kind == "lifespan.shutdown.failed":
+            logger.error("the app could not shut down: %s", message.get("message") or "it gave no reason")

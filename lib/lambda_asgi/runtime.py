@@ -15,7 +15,7 @@ import os
 import signal
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
 from typing import Final
@@ -33,11 +33,12 @@ from .settings import Settings
 
 logger = logging.getLogger(__name__)
 
-_ANSWER_MARGIN: Final = 0.5
-"""Seconds before the deadline at which a response that is not there yet is given up, so that its client hears of it."""
+_MARGIN: Final = 1.0
+"""Seconds before the deadline at which work behind a response is cancelled; half of it is for its clean-up.
 
-_WORK_MARGIN: Final = 1.0
-"""Seconds before the deadline at which work behind a response is cancelled; half of it is for its clean-up."""
+At that half a response that is not there yet is given up, so that its client hears of it. Of time-outs under 4 s the
+margin is a quarter.
+"""
 
 
 def load(named: str) -> App:
@@ -65,14 +66,28 @@ class Runtime:
 
     async def run(self, find_app: Callable[[], App]) -> int:
         """Serve until SIGTERM; the process's exit status."""
+        try:
+            return await self._run(find_app)
+        finally:
+            await self._api.close()
+            if self._extension is not None:
+                await self._extension.close()
+
+    async def _run(self, find_app: Callable[[], App]) -> int:
         loop = asyncio.get_running_loop()
         with suppress(NotImplementedError):
             loop.add_signal_handler(signal.SIGTERM, self._stop.set)
+        stopping = asyncio.create_task(self._stop.wait())
         try:
             await self._register()
             app = find_app()
             lifespan = Lifespan(app)
-            await lifespan.startup()
+            starting = asyncio.create_task(lifespan.startup())
+            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not starting.done():
+                await self._end([starting], lifespan)
+                return 0
+            starting.result()
         except Exception as error:
             logger.exception("the function cannot start")
             await self._api.init_error(error)
@@ -82,14 +97,13 @@ class Runtime:
         ]
         if self._extension is not None:
             loops.append(asyncio.create_task(self._rest(self._extension), name="extension"))
-        stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait({*loops, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        failed = next((task.exception() for task in loops if task.done() and task.exception() is not None), None)
-        if failed is not None:
-            logger.error("the runtime failed", exc_info=failed)
+        for task in loops:
+            if task.done():
+                logger.error("the runtime failed", exc_info=None if task.cancelled() else task.exception())
         stopping.cancel()
         await self._end(loops, lifespan)
-        return 0 if failed is None else 1
+        return 0 if self._stop.is_set() else 1
 
     async def _register(self) -> None:
         """Become an extension; where that is not possible, the runtime itself waits for the work."""
@@ -107,9 +121,10 @@ class Runtime:
         try:
             while True:
                 call = await api.next()
+                deadline, margin = _deadline(call.deadline_ms)
                 token = logs.request_id.set(call.request_id)
                 try:
-                    await self._handle(api, call, app, lifespan)
+                    await self._handle(api, call, app, lifespan, deadline, margin)
                 except Exception as error:
                     logger.exception("an invocation failed")
                     with suppress(RuntimeApiError):
@@ -119,59 +134,59 @@ class Runtime:
                         self._answered[call.request_id].set()
                     logs.request_id.reset(token)
                 if self._extension is None and not self._settings.managed_instances:
-                    await self._drain(call.deadline_ms)
+                    await self._drain(deadline, margin)
         finally:
             await api.close()
 
-    async def _handle(self, api: RuntimeApi, call: Next, app: App, lifespan: Lifespan) -> None:
-        if call.trace_id and not self._settings.managed_instances:
-            os.environ["_X_AMZN_TRACE_ID"] = call.trace_id  # where X-Ray's SDKs look for it
+    async def _handle(
+        self, api: RuntimeApi, call: Next, app: App, lifespan: Lifespan, deadline: float, margin: float
+    ) -> None:
+        if not self._settings.managed_instances:  # where X-Ray's SDKs look for it
+            os.environ.pop("_X_AMZN_TRACE_ID", None)
+            if call.trace_id:
+                os.environ["_X_AMZN_TRACE_ID"] = call.trace_id
         try:
             event = HttpEvent(json.loads(call.event), LambdaContext(call), self._settings.base_path)
         except (UnknownEvent, ValueError) as error:
             logger.error("an event cannot be used: %s", error)
             await api.invocation_error(call.request_id, error)
             return
-        deadline = _loop_time(call.deadline_ms)
         event.scope["state"] = lifespan.state.copy()
         event.scope.setdefault("extensions", {})[EXTENSION] = Invocation(
             call.request_id,
             deadline,
-            None if self._settings.managed_instances else deadline - _WORK_MARGIN,
+            None if self._settings.managed_instances else deadline - margin,
             self._settings.streaming,
         )
+        limits = deadline - margin / 2, deadline - margin / 4
         if not self._settings.streaming:
-            await Exchange(event.scope, event.body, BufferedReply(api, call.request_id, event)).run(
-                app, deadline - _ANSWER_MARGIN
-            )
+            await Exchange(event.scope, event.body, BufferedReply(api, call.request_id, event)).run(app, *limits)
             return
         stream = api.stream(call.request_id)
         try:
-            await Exchange(event.scope, event.body, StreamedReply(stream)).run(app, deadline - _ANSWER_MARGIN)
+            await Exchange(event.scope, event.body, StreamedReply(stream)).run(app, *limits)
         finally:
             await stream.close()
 
     async def _rest(self, extension: Extension) -> None:
         """The extension: at rest when the response is out and the work behind it is done."""
-        try:
-            while True:
-                event = await extension.next()
-                if event.get("eventType") != "INVOKE":
-                    continue
-                answered = self._answered[event["requestId"]]
-                with suppress(TimeoutError):
-                    async with asyncio.timeout_at(_loop_time(event["deadlineMs"])):
-                        await answered.wait()
-                del self._answered[event["requestId"]]
-                await self._drain(event["deadlineMs"])
-        finally:
-            await extension.close()
+        while True:
+            event = await extension.next()
+            if event.get("eventType") != "INVOKE":
+                continue
+            deadline, margin = _deadline(event["deadlineMs"])
+            answered = self._answered[event["requestId"]]
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(deadline):
+                    await answered.wait()
+            del self._answered[event["requestId"]]
+            await self._drain(deadline, margin)
 
-    async def _drain(self, deadline_ms: int) -> None:
-        left = _loop_time(deadline_ms) - asyncio.get_running_loop().time()
-        await self._work.drain(left - _WORK_MARGIN, grace=_WORK_MARGIN / 2)
+    async def _drain(self, deadline: float, margin: float) -> None:
+        left = max(0.0, deadline - asyncio.get_running_loop().time())
+        await self._work.drain(left - margin, grace=min(margin, left) / 2)
 
-    async def _end(self, loops: list[asyncio.Task[None]], lifespan: Lifespan) -> None:
+    async def _end(self, loops: Sequence[asyncio.Task[None]], lifespan: Lifespan) -> None:
         """SIGTERM: what is pending gets what is left, then everything is let go of."""
         left = self._settings.shutdown
         await self._work.drain(left / 4, grace=left / 2)
@@ -179,9 +194,9 @@ class Runtime:
             task.cancel()
         await asyncio.wait(loops, timeout=left / 8)
         await lifespan.shutdown(left / 8)
-        await self._api.close()
 
 
-def _loop_time(at_ms: int) -> float:
-    """The event loop's time at a moment given in ms since 1970."""
-    return asyncio.get_running_loop().time() + at_ms / 1000 - time.time()
+def _deadline(at_ms: int) -> tuple[float, float]:
+    """A deadline in ms since 1970 as the event loop's time, and the margin before it."""
+    left = at_ms / 1000 - time.time()
+    return asyncio.get_running_loop().time() + left, min(_MARGIN, max(0.0, left) / 4)

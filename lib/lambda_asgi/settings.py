@@ -18,23 +18,20 @@ class Settings:
 
     ``runtime_api`` is host and port of the Runtime API; ``handler`` the function's handler setting; ``app`` names the
     ASGI app, ``module:attribute``; ``streaming`` says that responses are streamed; ``base_path`` is taken off the
-    front of every path; ``concurrency`` is how many invocations may run at once (more than 1 only on Managed
-    Instances); ``shutdown`` the seconds from SIGTERM to the end.
+    front of every path; ``managed_instances`` says that the environment is never frozen, so that work behind responses
+    needs nobody's leave; ``concurrency`` is how many invocations may run at once there; ``shutdown`` the seconds from
+    SIGTERM to the end.
     """
 
     runtime_api: tuple[str, int]
     app: str
     streaming: bool = False
     base_path: str = "/"
+    managed_instances: bool = False
     concurrency: int = 1
     shutdown: float = 0.4
     log_format: str = "Text"
     log_level: str = "INFO"
-
-    @property
-    def managed_instances(self) -> bool:
-        """Whether the environment is never frozen, so that work behind responses needs nobody's leave."""
-        return self.concurrency > 1
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -47,6 +44,7 @@ class Settings:
             app=environ.get("LAMBDA_ASGI_APP") or _app_of(environ.get("_HANDLER", "")),
             streaming=mode == "streaming",
             base_path=environ.get("LAMBDA_ASGI_BASE_PATH") or "/",
+            managed_instances=bool(environ.get("AWS_LAMBDA_MAX_CONCURRENCY")),
             concurrency=_number(environ, "AWS_LAMBDA_MAX_CONCURRENCY", 1),
             shutdown=_number(environ, "LAMBDA_ASGI_SHUTDOWN_MS", 400) / 1000,
             log_format=environ.get("AWS_LAMBDA_LOG_FORMAT") or "Text",

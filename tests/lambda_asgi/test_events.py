@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 import pytest
@@ -47,8 +48,6 @@ def test_other_events(event: Any) -> None:
 def test_answer(front: gateway.Front) -> None:
     """An answer gets back through the gateway with status, headers, cookies and bytes."""
     event = HttpEvent(gateway.event(front, "GET", "/", [], b""), None)
-    import json
-
     body = bytes(range(256))
     headers = [(b"content-type", b"image/png"), (b"set-cookie", b"a=1"), (b"set-cookie", b"b=2")]
     said = event.answer(203, headers, body)
@@ -56,6 +55,16 @@ def test_answer(front: gateway.Front) -> None:
     got = gateway.answer(front, json.dumps(said).encode())
     assert (got.status, got.body) == (203, body)
     assert [value for name, value in got.headers if name == "set-cookie"] == ["a=1", "b=2"]
+
+
+@pytest.mark.parametrize("front", ["rest", "url"])
+def test_headers_that_are_no_ascii(front: gateway.Front) -> None:
+    """Header values of any bytes get through: frameworks write them in Latin-1."""
+    event = HttpEvent(gateway.event(front, "GET", "/", [], b""), None)
+    headers = [(b"content-type", b"text/plain"), (b"x-name", "Grüße".encode("latin-1"))]
+    got = gateway.answer(front, json.dumps(event.answer(200, headers, b"x")).encode())
+    assert dict(got.headers)["x-name"] == "Grüße"
+    assert prelude(200, headers)["headers"]["x-name"] == "Grüße"
 
 
 def test_prelude() -> None:

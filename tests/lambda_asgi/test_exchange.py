@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lambda_asgi import StreamBroken
+from lambda_asgi import RuntimeApiError, StreamBroken
 from lambda_asgi.exchange import App, Exchange
 
 
@@ -37,9 +37,9 @@ class Remembered:
         await self.left.wait()
 
 
-async def run(app: App, reply: Remembered, seconds: float = 5) -> list[Any]:
+async def run(app: App, reply: Remembered, seconds: float = 5, method: str = "GET") -> list[Any]:
     deadline = asyncio.get_running_loop().time() + seconds
-    await Exchange({"type": "http"}, b"body", reply).run(app, deadline)
+    await Exchange({"type": "http", "method": method}, b"body", reply).run(app, deadline, deadline + 0.1)
     return reply.told
 
 
@@ -116,3 +116,108 @@ async def test_cancelled() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert reply.told == [200, "CancelledError"]
+
+
+async def test_a_cancellation_of_the_apps_own() -> None:
+    """An app that waited for a task that was cancelled has failed; the process has not been told to end."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        task = asyncio.create_task(asyncio.sleep(60))
+        task.cancel()
+        await task
+
+    assert await run(app, Remembered()) == ["CancelledError", 500, b"Internal Server Error", "end"]
+
+
+class Refused(Remembered):
+    """A reply that the platform does not take."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    async def end(self) -> None:
+        raise self.error
+
+
+@pytest.mark.parametrize("swallowed", [True, False])
+@pytest.mark.parametrize("error", [RuntimeApiError("refused", 413), ValueError("no text")])
+async def test_an_answer_that_is_not_taken(error: Exception, swallowed: bool) -> None:
+    """That an answer could not be handed over is known outside, whatever the app makes of the error."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(START)
+        try:
+            await send({"type": "http.response.body"})
+        except Exception:
+            if not swallowed:
+                raise
+
+    with pytest.raises(type(error), match=str(error)):
+        await run(app, Refused(error))
+
+
+async def test_a_stream_that_cannot_begin() -> None:
+    """When neither the response nor an error in its place can begin, it is known outside."""
+
+    class Unreachable(Remembered):
+        async def start(self, status: int, headers: Any) -> None:
+            raise StreamBroken("unreachable")
+
+        async def fail(self, error: BaseException) -> bool:
+            return False
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(START)
+
+    with pytest.raises(RuntimeApiError, match="unreachable"):
+        await run(app, Unreachable())
+
+
+async def test_a_reader_that_takes_nothing() -> None:
+    """A response whose reader takes nothing any more is given up before the deadline, its error trailers too."""
+
+    class Stuck(Remembered):
+        async def write(self, data: bytes) -> None:
+            await asyncio.sleep(60)
+
+        async def fail(self, error: BaseException) -> bool:
+            await asyncio.sleep(60)
+            return True
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(START)
+        await send({"type": "http.response.body", "body": b"x"})
+
+    async with asyncio.timeout(10):
+        assert await run(app, Stuck(), seconds=0.1) == [200]
+
+
+async def test_who_answered_and_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    """An app that works on behind its response is ended by the deadline; the log does not call it silent."""
+    ended = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(START)
+        await send({"type": "http.response.body", "body": b"x"})
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append(True)
+
+    assert await run(app, Remembered(), seconds=0.1) == [200, b"x", "end"]
+    assert ended
+    assert "did not answer" not in caplog.text
+    assert "deadline" in caplog.text
+
+
+async def test_head() -> None:
+    """The answer to HEAD has no body, whatever the app sends."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(START)
+        await send({"type": "http.response.body", "body": b"x", "more_body": True})
+        await send({"type": "http.response.body", "body": b"y"})
+
+    told = await run(app, Remembered(), method="HEAD")
+    assert [entry for entry in told if entry] == [200, "end"]

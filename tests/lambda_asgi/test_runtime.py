@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,11 +22,12 @@ from .functions import function, noted
 PATHS = (
     *("/echo", "/work", "/parts", "/large", "/zeros", "/binary", "/raise", "/nothing"),
     *("/sleep", "/block", "/exit", "/tick", "/wait-for-disconnect"),
+    *("/cancelled", "/print", "/names", "/no-content"),
 )
 
 
 def routes(*, streaming: bool) -> list[Route]:
-    return [Route(method, path, "plain", streaming) for path in PATHS for method in ("GET", "POST")]
+    return [Route(method, path, "plain", streaming) for path in PATHS for method in ("GET", "HEAD", "POST")]
 
 
 @asynccontextmanager
@@ -80,6 +83,15 @@ async def test_202_leaves_before_the_work_is_done(shared: Path) -> None:
         assert host.environments("plain")[0].state is State.BUSY
         await host.at_rest("plain")
         assert noted(shared) == ["a done"]
+
+
+async def test_work_handed_over_at_the_start(shared: Path) -> None:
+    """The first invocation waits for what was handed over before it; the response does not."""
+    async with hosted(shared, environ={"WORK_AT_START": "1"}) as (host, client):
+        assert (await client.get("/echo")).status_code == 201
+        assert noted(shared) == []
+        await host.at_rest("plain")
+        assert noted(shared) == ["start done"]
 
 
 async def test_busy_environments_are_not_shared(shared: Path) -> None:
@@ -257,6 +269,17 @@ async def test_other_events(shared: Path) -> None:
         assert len(host.environments("plain")) == 1
 
 
+async def test_a_managed_instance_for_one_at_a_time(shared: Path) -> None:
+    """A Managed Instance may be set to one invocation at once; work holds up none, and SIGTERM comes all the same."""
+    async with hosted(shared, concurrency=1, max_environments=1) as (host, client):
+        await client.post("/work?name=a&seconds=1")
+        await host.at_rest("plain")
+        assert (await client.get("/echo")).status_code == 201
+        assert noted(shared) == []
+        assert "no internal extension" not in host.output("plain")
+        await until(lambda: noted(shared) == ["a done"])
+
+
 async def test_managed_instances(shared: Path) -> None:
     """With concurrency, invocations share one process, which is never frozen."""
     async with hosted(shared, concurrency=4, max_environments=1) as (host, client):
@@ -304,3 +327,83 @@ async def test_events_of_all_fronts(shared: Path) -> None:
             assert b'"statusCode": 201' in payload
             assert b'\\"query\\": \\"a=1\\"' in payload
             await host.at_rest("plain")
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+async def test_a_cancellation_of_the_apps_own(shared: Path, streaming: bool) -> None:
+    """An app that lets a CancelledError out fails its request, not its environment."""
+    async with hosted(shared, streaming=streaming, logs_errors=True) as (host, client):
+        assert (await client.get("/cancelled")).status_code == 500
+        await host.at_rest("plain")
+        assert (await client.get("/echo")).status_code == 201
+        assert [found.invocations for found in host.environments("plain")] == [2]
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+async def test_responses_of_unusual_forms(shared: Path, streaming: bool) -> None:
+    """Header values that are no ASCII, answers to HEAD, and responses without a body get through."""
+    async with hosted(shared, streaming=streaming) as (host, client):
+        assert (await client.get("/names")).headers["x-name"] == "Grüße"
+        assert (await client.head("/binary")).status_code == 200
+        empty = await client.get("/no-content")
+        assert (empty.status_code, empty.content) == (204, b"")
+        await host.at_rest("plain")
+        assert [found.invocations for found in host.environments("plain")] == [3]
+
+
+async def test_what_an_app_prints(shared: Path) -> None:
+    """A line that the app prints is in the log before the environment is frozen."""
+    async with hosted(shared) as (host, client):
+        await client.get("/print")
+        await host.at_rest("plain")
+        assert "printed by the app\n" in host.output("plain")
+
+
+async def test_short_time_outs(shared: Path) -> None:
+    """With a time-out of a second there is still time for work, and cancelling it kills nothing."""
+    async with hosted(shared, timeout=1) as (host, client):
+        await client.post("/work?name=a&seconds=0.1")
+        await host.at_rest("plain")
+        await client.post("/work?name=b&seconds=30")
+        await host.at_rest("plain")
+        assert noted(shared) == ["a done", "b cancelled"]
+        assert [found.invocations for found in host.environments("plain")] == [2]
+
+
+async def test_a_reader_that_takes_nothing(shared: Path) -> None:
+    """A stream that nobody reads is given up before the deadline, and its environment lives on."""
+    async with hosted(shared, streaming=True, timeout=4) as (host, client):
+        async with client.stream("GET", "/large?mb=60"):
+            await host.at_rest("plain")
+        assert [found.invocations for found in host.environments("plain")] == [1]
+        await host.at_rest("plain")
+        assert (await client.get("/echo")).status_code == 201
+
+
+async def test_sigterm_at_the_start(shared: Path) -> None:
+    """A process that is told to end while its app still starts ends at once."""
+    async with hosted(shared, environ={"HANG_AT_START": "1"}) as (host, _):
+        starting = asyncio.create_task(host.invoke("plain", {}))
+        await until(lambda: noted(shared) == ["starting"])
+        environment = host.environments("plain")[0]
+        os.kill(environment.pid, signal.SIGTERM)
+        with pytest.raises(InvocationFailed, match="init"):
+            async with asyncio.timeout(5):
+                await starting
+
+
+async def test_sigterm_in_a_stream(shared: Path) -> None:
+    """A response on its way when the process must end is broken off, so that its reader comes back."""
+    async with hosted(shared, streaming=True, shutdown=20.0, environ={"LAMBDA_ASGI_SHUTDOWN_MS": "8000"}) as (
+        host,
+        client,
+    ):
+        with pytest.raises(httpx.RemoteProtocolError):
+            async with client.stream("GET", "/parts?n=500&pause=0.1") as response:
+                parts = response.aiter_text()
+                await anext(parts)
+                closing = asyncio.create_task(host.environments("plain")[0].close())
+                async for _ in parts:
+                    pass
+        await closing
+    assert noted(shared) == ["app ended"]

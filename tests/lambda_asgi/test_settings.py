@@ -37,6 +37,12 @@ def test_all_settings() -> None:
     assert (settings.log_format, settings.log_level) == ("JSON", "DEBUG")
 
 
+def test_managed_instances_of_one() -> None:
+    """Lambda sets a concurrency on Managed Instances alone; it may be 1."""
+    settings = Settings.from_environ(LAMBDA | {"AWS_LAMBDA_MAX_CONCURRENCY": "1"})
+    assert (settings.managed_instances, settings.concurrency) == (True, 1)
+
+
 @pytest.mark.parametrize(
     ("environ", "named"),
     [

@@ -91,6 +91,22 @@ async def app(scope, receive, send):
         raise ValueError("secret")
     elif path == "/nothing":
         return
+    elif path == "/cancelled":
+        task = asyncio.create_task(asyncio.sleep(60))
+        task.cancel()
+        await task
+    elif path == "/print":
+        print("printed by the app")  # noqa: T201 - apps do
+        await send(head)
+        await send({"type": "http.response.body"})
+    elif path == "/names":
+        await send(
+            {**head, "headers": [(b"content-type", b"text/plain"), (b"x-name", "Gr\xfc\xdfe".encode("latin-1"))]}
+        )
+        await send({"type": "http.response.body", "body": b"x"})
+    elif path == "/no-content":
+        await send({**head, "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
     elif path == "/sleep":
         await asyncio.sleep(float(query["seconds"]))
         await send(head)
@@ -114,6 +130,11 @@ async def lifespan(scope, receive, send):
     if os.environ.get("FAIL_AT_START"):
         await send({"type": "lifespan.startup.failed", "message": os.environ["FAIL_AT_START"]})
         return
+    if os.environ.get("HANG_AT_START"):
+        note("starting")
+        await asyncio.sleep(60)
+    if os.environ.get("WORK_AT_START"):
+        wait_until(work("start", 0.5))
     scope["state"]["started"] = True
     await send({"type": "lifespan.startup.complete"})
     await receive()
