@@ -36,8 +36,8 @@ logger = logging.getLogger(__name__)
 _MARGIN: Final = 1.0
 """Seconds before the deadline at which work behind a response is cancelled; half of it is for its clean-up.
 
-At that half a response that is not there yet is given up, so that its client hears of it. Of time-outs under 4 s the
-margin is a quarter.
+At that half a response that is not there yet is given up, so that its client hears of it. Of time-outs under 2 s the
+margin is a half.
 """
 
 
@@ -199,4 +199,4 @@ class Runtime:
 def _deadline(at_ms: int) -> tuple[float, float]:
     """A deadline in ms since 1970 as the event loop's time, and the margin before it."""
     left = at_ms / 1000 - time.time()
-    return asyncio.get_running_loop().time() + left, min(_MARGIN, max(0.0, left) / 4)
+    return asyncio.get_running_loop().time() + left, min(_MARGIN, max(0.0, left) / 2)

@@ -189,7 +189,7 @@ async def test_an_answer_that_grows_over_the_limit_is_an_error(shared: Path) -> 
 @pytest.mark.parametrize("streaming", [False, True])
 async def test_an_answer_too_late(shared: Path, streaming: bool) -> None:
     """An app that does not answer is cancelled before the time-out: 504, and the environment lives on."""
-    async with hosted(shared, streaming=streaming, timeout=1.5) as (host, client):
+    async with hosted(shared, streaming=streaming, timeout=2) as (host, client):
         response = await client.get("/sleep?seconds=30")
         assert response.status_code == 504
         await host.at_rest("plain")
