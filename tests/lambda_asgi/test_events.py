@@ -31,6 +31,28 @@ def test_scope(front: gateway.Front) -> None:
     assert sent["requestContext"]["authorizer"] == {"k": "v"}
 
 
+@pytest.mark.parametrize("front", ["rest", "url"])
+@pytest.mark.parametrize(
+    ("host", "port", "server"),
+    [
+        ("chat.example", "443", ("chat.example", 443)),
+        ("chat.example:8080", "443", ("chat.example", 8080)),
+        ("[::1]:8080", "80", ("[::1]", 8080)),
+        ("[::1]", "80", ("[::1]", 80)),
+        ("a:b:c", "443, 443", ("a:b:c", 443)),
+        ("chat.example:", "x", ("chat.example:", 443)),
+    ],
+)
+def test_server(front: gateway.Front, host: str, port: str, server: tuple[str, int]) -> None:
+    """Whatever a client says about host and port, its request is served, and the headers are kept."""
+    sent = gateway.event(front, "GET", "/", [("host", host), ("x-forwarded-port", port)], b"")
+    event = HttpEvent(sent, None)
+    assert event.scope["server"] == server
+    assert dict(event.scope["headers"]) == {b"host": host.encode(), b"x-forwarded-port": port.encode()}
+    assert event.scope["aws.event"] is sent
+    assert event.answer(200, [], b"")["statusCode"] == 200
+
+
 def test_base_path() -> None:
     """A path of a custom domain is taken off the front."""
     event = HttpEvent(gateway.event("rest", "GET", "/v1/chat", [], b""), None, "/v1")
