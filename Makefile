@@ -94,6 +94,10 @@ bench: $(VENV)/.dev tests/node/node_modules/.installed ## Measure, and print tab
 bench-s2: $(VENV)/.dev ## Measure on S2 Lite
 	$(BIN)/python scripts/with_s2_lite.py $(BIN)/python -m benchmarks.s2
 
+.PHONY: bench-lambda
+bench-lambda: $(VENV)/.dev $(SAM_VENV)/.installed ## Measure cold starts under AWS's emulator
+	$(BIN)/python -m benchmarks.cold_start
+
 .PHONY: format
 format: $(VENV)/.dev ## Put the code into shape
 	$(BIN)/ruff check --fix-only .

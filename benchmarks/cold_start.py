@@ -1,6 +1,6 @@
 """Cold starts of the built functions under AWS's emulator: our runtime against AWS's with the same app behind Mangum.
 
-python -m benchmarks.cold_start, after `make .venv-sam/.installed`. Starts alternate, so that both see the same machine.
+`make bench-lambda`. Starts alternate, so that both see the same machine.
 
 * init: from the start of the process to its first request for an invocation (under the host, which sees that);
 * first response: from the first invocation to its whole response, init included (under the emulator);

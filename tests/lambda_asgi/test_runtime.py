@@ -70,7 +70,7 @@ async def test_request_and_response(shared: Path, streaming: bool, front: str) -
         said = response.json()
         assert (said["method"], said["body"], said["state"]) == ("POST", "hällo", True)
         assert said["query"] in ("a=1&b=%C3%A4",)
-        assert said["streaming"] is streaming
+        assert said["streaming"] is streaming and said["collects"]
         assert 0 < said["left"] <= 20 and abs(said["left"] - said["remaining"]) < 0.1
 
 

@@ -1,6 +1,7 @@
 """An ASGI app without a framework: each path shows one thing that functions do."""
 
 import asyncio
+import gc
 import json
 import os
 import time
@@ -60,6 +61,7 @@ async def app(scope, receive, send):
             "remaining": scope["aws.context"].get_remaining_time_in_millis() / 1000,
             "claims": scope["aws.event"]["requestContext"].get("authorizer"),
             "pid": os.getpid(),
+            "collects": gc.isenabled(),
         }
         await send({**head, "status": 201})
         await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
