@@ -74,8 +74,8 @@ simulate: $(VENV)/.dev ## Try the protocol on SEEDS (1000) simulated histories, 
 
 .PHONY: lint
 lint: $(VENV)/.dev
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
+	$(BIN)/ruff format --check . scripts/check-deployment
+	$(BIN)/ruff check . scripts/check-deployment
 
 .PHONY: types
 types: $(VENV)/.dev

@@ -60,10 +60,6 @@ export function listChat(id: string, title: string, updatedAt: number): void {
   write((all) => (all.some((entry) => entry.id === id) ? all : [...all, { id, title: title || 'New chat', updatedAt }]))
 }
 
-export function renameChat(id: string, title: string): void {
-  write((all) => all.map((entry) => (entry.id === id ? { ...entry, title: titleOf(title) || entry.title } : entry)))
-}
-
 /** Take a chat off the list; the server keeps it, and its address goes on working. */
 export function removeChat(id: string): void {
   write((all) => all.filter((entry) => entry.id !== id))
