@@ -150,7 +150,11 @@ def test_the_wrapper_starts_the_runtime(build: Path, layer: str, tmp_path: Path)
         text=True,
         timeout=10,
     )
-    assert done.stdout.split("\n") == ["-m lambda_asgi", "/var/task:/opt/python:/opt/mine", ""]
+    assert done.stdout.split("\n") == [
+        "-m lambda_asgi",
+        "/var/task:/opt/python/lib/python/site-packages:/opt/python:/opt/mine",
+        "",
+    ]
 
 
 @pytest.fixture(params=["here", "deployed"])
