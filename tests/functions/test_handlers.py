@@ -34,7 +34,8 @@ def invoke(log: Path, function: str, method: str, path: str, query: str = "", bo
         "isBase64Encoded": False,
     }
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", _INVOKE],
+        # Mangum asks for the event loop before there is one, which Python 3.12 has begun to warn of.
+        [sys.executable, "-W", "error", "-W", "ignore:There is no current event loop", "-c", _INVOKE],
         input=json.dumps([f"functions.{function}.app", event]),
         env={**os.environ, "CHAT_LOG": f"sqlite:///{log}"},
         capture_output=True,
