@@ -1,9 +1,22 @@
 import { abortError, S2Error } from './errors.js'
 import { asError, type Requests } from './requests.js'
 import { backoff, sleep, type Timing } from './timing.js'
-import type { Messages, UIMessage } from './types.js'
+import type { Messages, RunContext, UIMessage } from './types.js'
 
 const RETRIED = new Set([undefined, 408, 425, 429, 502, 503, 504])
+
+/** A send's run and body. What the option `body` says wins. */
+export function prepare(
+  requests: Requests,
+  messages: Messages,
+  data: Record<string, any> | undefined,
+  context: RunContext | undefined,
+  from: number | undefined,
+): { runId: string; body: string } {
+  const fields = requests.fields(messages, data)
+  const runId = typeof fields.runId === 'string' ? fields.runId : (context?.runId ?? newRunId())
+  return { runId, body: JSON.stringify({ messages, data, runId, from, ...fields }) }
+}
 
 /** Whether a request may be made again after this: no answer came, or one that is no refusal. */
 export function mayRepeat(error: unknown): boolean {

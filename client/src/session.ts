@@ -1,7 +1,7 @@
 import { abortError, S2UnavailableError } from './errors.js'
 import { Presence } from './presence.js'
 import { discard, link, Requests } from './requests.js'
-import { newRunId, persist, sendError, stopRun, userMessage } from './sending.js'
+import { persist, prepare, sendError, stopRun, userMessage } from './sending.js'
 import { Status } from './status.js'
 import { Subscription } from './subscription.js'
 import { after, type Timing } from './timing.js'
@@ -84,9 +84,7 @@ export class Session {
     context?: RunContext,
   ): Promise<void> {
     if (signal?.aborted) throw abortError()
-    const fields = this.#requests.fields(messages, data)
-    const runId = typeof fields.runId === 'string' ? fields.runId : (context?.runId ?? newRunId())
-    const body = JSON.stringify({ messages, data, runId, from: this.#seen(), ...fields })
+    const { runId, body } = prepare(this.#requests, messages, data, context, this.#seen())
     const sent: Sent = { runId, messages, data, started: false, over: false, onStarted: () => {} }
     const message = userMessage(messages)
     const withdraw = () => this.#each((subscription) => subscription.delivery.withdraw(runId))

@@ -3,7 +3,7 @@ import type { ChunkEvent } from './events.js'
 import { readGeneration } from './generation.js'
 import { Queue } from './queue.js'
 import { link, Requests } from './requests.js'
-import { newRunId, persist, sendError, stopRun, userMessage } from './sending.js'
+import { persist, prepare, sendError, stopRun, userMessage } from './sending.js'
 import { Liveness, Status } from './status.js'
 import type { Timing } from './timing.js'
 import type { Messages, RunContext, S2ConnectionOptions, S2ConnectionState, StreamChunk } from './types.js'
@@ -121,9 +121,7 @@ export class Turns {
     context: RunContext | undefined,
   ): Promise<{ runId: string; response: Response }> {
     if (signal?.aborted) throw abortError()
-    const fields = this.#requests.fields(messages, data)
-    const runId = typeof fields.runId === 'string' ? fields.runId : (context?.runId ?? newRunId())
-    const body = JSON.stringify({ messages, data, runId, from: this.#cursor, ...fields })
+    const { runId, body } = prepare(this.#requests, messages, data, context, this.#cursor)
     this.#last = { runId, messages, data }
     this.#open = runId
     const controller = new AbortController()
