@@ -1,3 +1,5 @@
+import type { ComponentProps } from 'react'
+
 const PATHS = {
   plus: 'M12 5v14M5 12h14',
   menu: 'M4 7h16M4 12h16M4 17h16',
@@ -22,5 +24,31 @@ export function Icon({ name, size = 18 }: { name: IconName; size?: number }) {
     <svg className="icon" width={size} height={size} viewBox="0 0 24 24" aria-hidden="true">
       <path d={PATHS[name]} />
     </svg>
+  )
+}
+
+/** A button that shows an icon alone; its label is its tooltip and what is read out. */
+export function IconButton({
+  icon,
+  label,
+  size = 16,
+  ...props
+}: { icon: IconName; label: string; size?: number } & ComponentProps<'button'>) {
+  return (
+    <button type="button" className="quiet" title={label} {...props}>
+      <Icon name={icon} size={size} />
+      <span className="visually-hidden">{label}</span>
+    </button>
+  )
+}
+
+/** A sign that more is to come. */
+export function Dots() {
+  return (
+    <span className="pending" aria-hidden="true">
+      <i />
+      <i />
+      <i />
+    </span>
   )
 }

@@ -2,6 +2,7 @@ import type { UIMessage } from '@tanstack/ai-react'
 import { useCallback, useEffect, useMemo, useRef } from 'react'
 import { Composer } from '../composer/Composer'
 import { useAttach, useDrop } from '../composer/useAttach'
+import { Dots } from '../icons'
 import { textOf } from '../message/parts'
 import { listChat, titleOf, touchChat } from '../state/chats'
 import { EMPTY, setOutbox, useDraft, type Draft } from '../state/drafts'
@@ -117,11 +118,7 @@ export function Chat(props: ChatProps) {
         )}
         {busy && last?.role === 'user' && (
           <p className="waiting" aria-hidden="true">
-            <span className="pending">
-              <i />
-              <i />
-              <i />
-            </span>
+            <Dots />
           </p>
         )}
         {session.runError !== null && (

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState, type ClipboardEvent, type FormEvent, type KeyboardEvent } from 'react'
-import { Icon } from '../icons'
+import { Icon, IconButton } from '../icons'
 import type { Draft } from '../state/drafts'
 import { AutoTextarea } from './AutoTextarea'
 import { ImageStrip } from './ImageStrip'
@@ -75,10 +75,7 @@ export function Composer({ draft, change, busy, stopping, enabled, attach, onSen
         onChange={(event) => change((now) => ({ ...now, text: event.target.value }))}
       />
       <div className="composer-bar">
-        <button type="button" className="quiet" title="Attach images" onClick={() => picker.current?.click()}>
-          <Icon name="image" size={20} />
-          <span className="visually-hidden">Attach images</span>
-        </button>
+        <IconButton icon="image" label="Attach images" size={20} onClick={() => picker.current?.click()} />
         <input
           ref={picker}
           type="file"

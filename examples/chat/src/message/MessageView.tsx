@@ -1,7 +1,7 @@
 import type { UIMessage } from '@tanstack/ai-react'
 import { memo, useMemo } from 'react'
 import type { MessageActions } from '../chat/actions'
-import { Icon } from '../icons'
+import { Dots, IconButton } from '../icons'
 import { CopyButton } from './CopyButton'
 import { EditMessage } from './EditMessage'
 import { Markdown } from './Markdown'
@@ -61,27 +61,19 @@ export const MessageView = memo(function MessageView({ message, writing, enabled
             <div className="message-actions">
               {text && <CopyButton text={text} label="Copy message" />}
               {own ? (
-                <button
-                  type="button"
-                  className="quiet"
-                  title="Edit and send again"
+                <IconButton
+                  icon="edit"
+                  label="Edit and send again"
                   disabled={!enabled}
                   onClick={() => actions.startEdit(message.id)}
-                >
-                  <Icon name="edit" size={16} />
-                  <span className="visually-hidden">Edit and send again</span>
-                </button>
+                />
               ) : (
-                <button
-                  type="button"
-                  className="quiet"
-                  title="Write this answer anew"
+                <IconButton
+                  icon="redo"
+                  label="Write this answer anew"
                   disabled={!enabled}
                   onClick={() => actions.regenerate(message.id)}
-                >
-                  <Icon name="redo" size={16} />
-                  <span className="visually-hidden">Write this answer anew</span>
-                </button>
+                />
               )}
             </div>
           )}
@@ -119,11 +111,5 @@ function PartView({ part, own, active }: { part: Shown; own: boolean; active: bo
 /** A sign that more is to come, where the text itself does not show it. */
 function Pending({ parts }: { parts: readonly Shown[] }) {
   if (parts.at(-1)?.kind === 'reasoning') return null
-  return (
-    <span className="pending" aria-hidden="true">
-      <i />
-      <i />
-      <i />
-    </span>
-  )
+  return <Dots />
 }
