@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -95,7 +96,7 @@ class ResponseStream:
 
     async def start(self, prelude: Mapping[str, Any]) -> None:
         """Send status, headers and cookies (``{statusCode, headers, cookies}``) on their way at once."""
-        try:
+        with _broken():
             await self._connection.begin(
                 "POST",
                 f"{_RUNTIME}/invocation/{self._request_id}/response",
@@ -106,16 +107,12 @@ class ResponseStream:
                     ("Trailer", "Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body"),
                 ],
             )
-        except RuntimeApiError as error:
-            raise StreamBroken(str(error)) from error
         await self.write(json.dumps(prelude).encode() + _PRELUDE_END)
 
     async def write(self, data: bytes) -> None:
         """Send a part of the body."""
-        try:
+        with _broken():
             await self._connection.send(data)
-        except RuntimeApiError as error:
-            raise StreamBroken(str(error)) from error
 
     async def gone(self) -> None:
         """Return once nobody takes the response any more."""
@@ -141,12 +138,18 @@ class ResponseStream:
 
     async def _finish(self, trailers: tuple[tuple[str, str], ...]) -> None:
         try:
-            answer = await self._connection.finish(trailers)
-            _check(answer, "The streamed response")
-        except RuntimeApiError as error:
-            raise StreamBroken(str(error)) from error
+            with _broken():
+                _check(await self._connection.finish(trailers), "The streamed response")
         finally:
             await self._connection.close()
+
+
+@contextmanager
+def _broken() -> Generator[None]:
+    try:
+        yield
+    except RuntimeApiError as error:
+        raise StreamBroken(str(error)) from error
 
 
 class Extension:
