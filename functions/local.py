@@ -17,6 +17,7 @@ from functions.replay.app import app as replay
 from functions.send.app import app as send
 from functions.stop.app import app as stop
 from resumable_chat.errors import ConfigurationError
+from resumable_chat.service import service
 from resumable_chat.settings import Settings, source_from_environ
 
 _FUNCTIONS = (send, replay, stop)
@@ -30,13 +31,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
 
 
-app = FastAPI(
-    title="chat",
-    lifespan=_lifespan,
-    exception_handlers=dict(send.exception_handlers),
-    middleware=list(send.user_middleware),
-    openapi_url=None,
-)
+app = service.app("chat", _lifespan)
 for _function in _FUNCTIONS:
     app.router.routes.extend(_function.router.routes)
 app.router.default = Page()  # for what no route matches, so that the API stays as it is

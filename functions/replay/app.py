@@ -1,18 +1,12 @@
 """GET /api/chat/replay: the chat so far, then everything live, as server-sent events."""
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Request, Response
 from mangum import Mangum
 
 from resumable_chat.http import read_replay
 from resumable_chat.service import buffered, service
 
-app = FastAPI(
-    title="replay",
-    lifespan=service.lifespan,
-    exception_handlers=service.handlers,
-    middleware=service.middleware,
-    openapi_url=None,
-)
+app = service.app("replay", service.lifespan)
 
 
 @app.get("/api/chat/replay")

@@ -5,20 +5,14 @@ In the modes other than session, the answer's chunks are all that is stored, and
 
 from dataclasses import replace
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Request, Response
 from mangum import Mangum
 
 from resumable_chat.http import read_send
 from resumable_chat.service import service
 from resumable_chat.turns import normalise
 
-app = FastAPI(
-    title="send",
-    lifespan=service.sending,
-    exception_handlers=service.handlers,
-    middleware=service.middleware,
-    openapi_url=None,
-)
+app = service.app("send", service.sending)
 
 
 @app.post("/api/chat")

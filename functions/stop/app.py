@@ -1,18 +1,12 @@
 """DELETE /api/chat: end the running answer, from any device and any process."""
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Request, Response
 from mangum import Mangum
 
 from resumable_chat.http import read_stop
 from resumable_chat.service import service
 
-app = FastAPI(
-    title="stop",
-    lifespan=service.lifespan,
-    exception_handlers=service.handlers,
-    middleware=service.middleware,
-    openapi_url=None,
-)
+app = service.app("stop", service.lifespan)
 
 
 @app.delete("/api/chat")

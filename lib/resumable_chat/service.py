@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,14 +21,14 @@ from .chat import ResumableChat, WaitUntil, create_resumable_chat, error_respons
 from .cors import Cors
 from .errors import BadRequest, ChatError
 from .owner import owned_stream, owner_of
-from .settings import Settings
+from .settings import Settings, open_log
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
-
     from .sources.port import Source
 
 logger = logging.getLogger(__name__)
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 _DRAIN_SECONDS = 5.0
 
@@ -44,7 +45,9 @@ class Service:
 
     @cached_property
     def chat(self) -> ResumableChat:
-        return create_resumable_chat()
+        return create_resumable_chat(
+            log=open_log(self.settings.log), mode=self.settings.mode, lease_duration_ms=self.settings.lease_ms
+        )
 
     @cached_property
     def source(self) -> Source:
@@ -97,20 +100,20 @@ class Service:
         async with self.lifespan(app):
             yield
 
-    async def on_error(self, request: Request, error: Exception) -> Response:
-        """FastAPI's handler for every error of this library."""
-        assert isinstance(error, ChatError)
-        return error_response(error)
+    def app(self, title: str, lifespan: Lifespan) -> FastAPI:
+        """An app that answers this library's errors, and pages of other origins that may call."""
+        return FastAPI(
+            title=title,
+            lifespan=lifespan,
+            exception_handlers={ChatError: _on_error},
+            middleware=[Middleware(Cors, origins=lambda: self.settings.cors_origins)],
+            openapi_url=None,
+        )
 
-    @property
-    def middleware(self) -> list[Middleware]:
-        return [Middleware(Cors, origins=lambda: self.settings.cors_origins)]
 
-    @property
-    def handlers(
-        self,
-    ) -> dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]]:
-        return {ChatError: self.on_error}
+async def _on_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ChatError)
+    return error_response(error)
 
 
 def buffered(request: Request) -> bool:
