@@ -1,0 +1,143 @@
+"""One request to an OpenAI-compatible server, and the reading of its response within time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from typing import Any, Final, TypeVar
+
+import httpx
+
+from ..answer import Chunk
+from ..errors import SourceError
+from .body import Body
+from .completions import Completion
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+AFTER_FINISH: Final = 5.0
+"""Seconds to wait for usage and ``[DONE]`` once the answer is whole."""
+_AFTER_DONE: Final = 0.1
+"""Seconds to wait for the end of the body behind ``[DONE]``, so that the connection can be used again."""
+_MAX_REFUSAL_BYTES: Final = 64 * 1024
+
+
+class Call:
+    """Feeds a response's bytes to a completion.
+
+    ``patience`` is the time in seconds that may pass without content. Waiting counts, not what the reader of the
+    chunks does in between; bytes without content do not start the time again.
+    """
+
+    def __init__(self, completion: Completion, *, patience: float) -> None:
+        self.completion = completion
+        self._patience = self._left = patience
+        self._body = Body()
+        self._response: httpx.Response | None = None
+        self._bytes: AsyncIterator[bytes] | None = None
+        self._failure: SourceError | None = None
+        self._began = False
+        self._finishing = False
+
+    async def start(self, client: httpx.AsyncClient, url: str, body: Mapping[str, Any]) -> tuple[int, httpx.Headers]:
+        """Send the request and return the response's status and headers. Raises SourceError."""
+        request = client.build_request("POST", url, json=body)
+        response = await self._within(client.send(request, stream=True))
+        self._response, self._bytes = response, response.aiter_bytes()
+        return response.status_code, response.headers
+
+    async def refusal(self) -> bytes:
+        """Return the start of an error's body, as far as it comes."""
+        received = b""
+        try:
+            while len(received) < _MAX_REFUSAL_BYTES and (data := await self._next()) is not None:
+                received += data
+        except SourceError as error:
+            logger.debug("the body of a refusal was not complete: %s", error)
+        return received
+
+    async def first(self) -> list[Chunk] | None:
+        """Return the first chunks, None if there are none. Until then the request can be repeated."""
+        while (chunks := await self.read()) is not None:
+            if chunks:
+                return chunks
+        return None
+
+    async def read(self) -> list[Chunk] | None:
+        """Return the next chunks, maybe none, or None at the answer's end. Raises SourceError if it is not whole."""
+        if self._failure is not None:
+            self._fail(self._failure)
+            return None
+        try:
+            received = await self._next()
+        except SourceError as error:
+            self._fail(error)
+            return None
+        if self.completion.done:
+            return None if received is None else []
+        chunks: list[Chunk] = []
+        try:
+            for event in self._body.end() if received is None else self._body.feed(received):
+                chunks += self.completion.feed(event)
+        except SourceError as error:
+            self._failure = error
+        self._count(bool(chunks))
+        if received is None and self._failure is None:
+            self._end(bool(chunks))
+        return chunks
+
+    async def close(self) -> None:
+        """Close the response, and with it the connection if the body was not read to its end."""
+        if self._response is not None:
+            await self._response.aclose()
+
+    def _count(self, content: bool) -> None:
+        """Set the time that is left after bytes came."""
+        self._began = self._began or content
+        if self.completion.done:
+            self._left = min(self._left, _AFTER_DONE)
+        elif not self.completion.whole:
+            self._left = self._patience if content else self._left
+        elif not self._finishing:
+            self._finishing = True
+            self._left = min(self._patience, AFTER_FINISH)
+
+    def _end(self, content: bool) -> None:
+        """Take note of the body's end."""
+        if self._body.is_json and content:
+            self.completion.whole = True
+        self.completion.done = self.completion.whole
+        if not self.completion.whole:
+            what = "broke off in the middle of its answer" if self._began else "ended its answer before it began"
+            self._failure = SourceError(f"the model's server {what}{self._stray()}")
+
+    def _fail(self, error: SourceError) -> None:
+        """Raise the error, unless the answer is whole."""
+        if not self.completion.whole:
+            raise error
+        logger.info("behind a whole answer: %s", error)
+
+    async def _next(self) -> bytes | None:
+        assert self._bytes is not None
+        return await self._within(anext(self._bytes, None))
+
+    async def _within(self, waiting: Awaitable[T]) -> T:
+        """Wait, at most for the time that is left. Raises SourceError."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            async with asyncio.timeout(max(0.0, self._left)):
+                return await waiting
+        except TimeoutError:
+            raise SourceError(f"the model's server sent no content for {self._patience:g} s{self._stray()}") from None
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
+            what = "broke off its answer" if self._began else "cannot be reached"
+            raise SourceError(f"the model's server {what}: {error!r}{self._stray()}") from error
+        finally:
+            self._left -= loop.time() - began
+
+    def _stray(self) -> str:
+        return f"; it also sent: {self._body.stray}" if self._body.stray else ""
