@@ -10,8 +10,17 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,12 +79,15 @@ async def iterate(source: Source, messages: Messages, context: SourceContext) ->
     empty = True
     try:
         with LoopWatch(_name(source)):
-            async with aclosing(_items(source, messages, context)) as items:
+            items = await _open(source, messages, context)
+            try:
                 async for item in items:
                     chunk = reader.read(item)
                     if chunk is not None:
                         empty = False
                         yield chunk
+            finally:
+                await _close(items, unless=source)
             rest = reader.end()
             if rest is not None:
                 yield rest
@@ -93,28 +105,21 @@ async def iterate(source: Source, messages: Messages, context: SourceContext) ->
         )
 
 
-async def _items(source: Source, messages: Messages, context: SourceContext) -> AsyncGenerator[Any, None]:
+async def _open(source: Source, messages: Messages, context: SourceContext) -> AsyncIterable[Any]:
+    """Call the source and return what it yields as something to iterate over. Raises SourceError."""
     made: Any = _call(source, messages, context)
     while inspect.isawaitable(made):
         made = await made
-    if hasattr(made, "__aiter__"):
-        try:
-            async for item in made:
-                yield item
-        finally:
-            if made is not source:
-                await _close(made)
-    elif isinstance(made, (str, Mapping)) or hasattr(made, "model_dump"):
-        yield made
-    elif isinstance(made, Iterable) and not isinstance(made, (bytes, bytearray)):
-        async with aclosing(read_in_thread(lambda: iter(made))) as items:
-            async for item in items:
-                yield item
-    else:
-        raise SourceError(
-            f"the source {_name(source)} returned {type(made).__name__}; it must yield chunks, or return an iterator "
-            "of chunks"
-        )
+    if isinstance(made, AsyncIterable):
+        return made
+    if isinstance(made, (str, Mapping)) or hasattr(made, "model_dump"):
+        made = [made]
+    if isinstance(made, Iterable) and not isinstance(made, (bytes, bytearray)):
+        return read_in_thread(lambda: iter(made))
+    raise SourceError(
+        f"the source {_name(source)} returned {type(made).__name__}; it must yield chunks, or return an iterator of "
+        "chunks"
+    )
 
 
 def _call(source: Source, messages: Messages, context: SourceContext) -> Any:
@@ -132,8 +137,13 @@ def _call(source: Source, messages: Messages, context: SourceContext) -> Any:
     raise SourceError(f"the source {_name(source)} takes {signature}; it must take (messages, context) or (messages)")
 
 
-async def _close(iterator: Any) -> None:
-    """Close an iterator: async generators have ``aclose``, the streams of some client libraries ``close``."""
+async def _close(iterator: Any, *, unless: Any) -> None:
+    """Close an iterator, unless it is the source, which other runs may use.
+
+    Async generators have ``aclose``, the streams of some client libraries ``close``.
+    """
+    if iterator is unless:
+        return
     close = getattr(iterator, "aclose", None) or getattr(iterator, "close", None)
     if close is not None:
         closing = close()

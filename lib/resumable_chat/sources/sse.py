@@ -53,14 +53,15 @@ class SseDecoder:
         self._line_size += len(received)
         out: list[Event] = []
         if b"\n" in received or b"\r" in received:
-            lines = self._joined_line().splitlines(keepends=True)
-            if not lines[-1].endswith((b"\n", b"\r")):
+            joined = self._joined_line()
+            lines = joined.splitlines()
+            last = joined[-1:]
+            self._after_cr = last == b"\r"
+            if last != b"\n" and last != b"\r":
                 self._line_size = len(lines[-1])
                 self._line.append(lines.pop())
-            elif lines[-1].endswith(b"\r"):
-                self._after_cr = True
             for line in lines:
-                self._take(line.rstrip(b"\r\n"), out)
+                self._take(line, out)
         if self._line_size + self._data_size > MAX_EVENT_BYTES:
             raise EventTooLarge(f"an event is over {MAX_EVENT_BYTES:,} bytes")
         return out

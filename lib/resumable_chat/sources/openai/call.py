@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
 
 import httpx
 
 from ..answer import Chunk
 from ..errors import SourceError
+from ..patience import Patience
 from .body import Body
 from .completions import Completion
 
 logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 AFTER_FINISH: Final = 5.0
 """Seconds to wait for usage and ``[DONE]`` once the answer is whole."""
 _AFTER_DONE: Final = 0.1
 """Seconds to wait for the end of the body behind ``[DONE]``, so that the connection can be used again."""
 _MAX_REFUSAL_BYTES: Final = 64 * 1024
+_FAILURES: Final = (TimeoutError, httpx.HTTPError, httpx.StreamError, httpx.InvalidURL)
 
 
 class Call:
@@ -34,7 +33,8 @@ class Call:
 
     def __init__(self, completion: Completion, *, patience: float) -> None:
         self.completion = completion
-        self._patience = self._left = patience
+        self._patience = patience
+        self._waits = Patience(patience)
         self._body = Body()
         self._response: httpx.Response | None = None
         self._bytes: AsyncIterator[bytes] | None = None
@@ -45,7 +45,10 @@ class Call:
     async def start(self, client: httpx.AsyncClient, url: str, body: Mapping[str, Any]) -> tuple[int, httpx.Headers]:
         """Send the request and return the response's status and headers. Raises SourceError."""
         request = client.build_request("POST", url, json=body)
-        response = await self._within(client.send(request, stream=True))
+        try:
+            response = await self._waits.wait(client.send(request, stream=True))
+        except _FAILURES as error:
+            raise self._failed(error) from error
         self._response, self._bytes = response, response.aiter_bytes()
         return response.status_code, response.headers
 
@@ -91,6 +94,7 @@ class Call:
 
     async def close(self) -> None:
         """Close the response, and with it the connection if the body was not read to its end."""
+        self._waits.close()
         if self._response is not None:
             await self._response.aclose()
 
@@ -98,12 +102,12 @@ class Call:
         """Set the time that is left after bytes came."""
         self._began = self._began or content
         if self.completion.done:
-            self._left = min(self._left, _AFTER_DONE)
+            self._waits.left = min(self._waits.left, _AFTER_DONE)
         elif not self.completion.whole:
-            self._left = self._patience if content else self._left
+            self._waits.left = self._patience if content else self._waits.left
         elif not self._finishing:
             self._finishing = True
-            self._left = min(self._patience, AFTER_FINISH)
+            self._waits.left = min(self._patience, AFTER_FINISH)
 
     def _end(self, content: bool) -> None:
         """Take note of the body's end."""
@@ -122,22 +126,16 @@ class Call:
 
     async def _next(self) -> bytes | None:
         assert self._bytes is not None
-        return await self._within(anext(self._bytes, None))
-
-    async def _within(self, waiting: Awaitable[T]) -> T:
-        """Wait, at most for the time that is left. Raises SourceError."""
-        loop = asyncio.get_running_loop()
-        began = loop.time()
         try:
-            async with asyncio.timeout(max(0.0, self._left)):
-                return await waiting
-        except TimeoutError:
-            raise SourceError(f"the model's server sent no content for {self._patience:g} s{self._stray()}") from None
-        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
-            what = "broke off its answer" if self._began else "cannot be reached"
-            raise SourceError(f"the model's server {what}: {error!r}{self._stray()}") from error
-        finally:
-            self._left -= loop.time() - began
+            return await self._waits.wait(anext(self._bytes, None))
+        except _FAILURES as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> SourceError:
+        if isinstance(error, TimeoutError):
+            return SourceError(f"the model's server sent no content for {self._patience:g} s{self._stray()}")
+        what = "broke off its answer" if self._began else "cannot be reached"
+        return SourceError(f"the model's server {what}: {error!r}{self._stray()}")
 
     def _stray(self) -> str:
         return f"; it also sent: {self._body.stray}" if self._body.stray else ""

@@ -69,10 +69,10 @@ class Completion:
         return self._start_up_to(None) + self._answer.finish(self._reason, self._usage)
 
     def _payload(self, payload: dict[str, Any]) -> list[Chunk]:
-        usage = read_usage(payload)
+        choice = _choice(payload.get("choices"))
+        usage = read_usage(payload, choice)
         if usage is not None:
             self._usage = usage
-        choice = _choice(payload.get("choices"))
         if choice is None:
             return []
         reason = choice.get("finish_reason")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 _REASONING_KEYS: Final = (
     "reasoning_content",
@@ -16,22 +16,20 @@ _REASONING_KEYS: Final = (
     "reasoning_details",
     "thinking_blocks",
 )
+_REASONING: Final = frozenset(_REASONING_KEYS)
 _THOUGHT_TYPES: Final = ("thinking", "reasoning", "thought")
 _MAX_DEPTH: Final = 8
 
 
-class Content(NamedTuple):
-    """What one delta adds."""
+def read_content(delta: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return the text, the reasoning, and the reasoning's signature that a delta adds, ``""`` for what it does not.
 
-    text: str = ""
-    reasoning: str = ""
-    signature: str = ""
-
-
-def read_content(delta: Mapping[str, Any]) -> Content:
-    """Return what a delta adds, ``""`` for what it does not. Servers repeat a thought under two names: one counts."""
+    Servers repeat a thought under two names: one counts.
+    """
     content = delta.get("content")
-    if type(content) is str:
+    if type(content) is str and _REASONING.isdisjoint(delta):
+        return content or _flat(delta.get("refusal"), 0) or _flat(delta.get("text"), 0), "", ""
+    if isinstance(content, str):
         text, thought, signature = content, "", ""
     else:
         text, thought, signature = _parts(content, 0)
@@ -43,7 +41,7 @@ def read_content(delta: Mapping[str, Any]) -> Content:
             thought = _flat(delta[key], 0)
     if not signature:
         signature = _signature(delta)
-    return Content(text, thought, signature)
+    return text, thought, signature
 
 
 def _parts(content: Any, depth: int) -> tuple[str, str, str]:

@@ -23,6 +23,8 @@ _TEXT_KEYS: Final = (
 )
 _CODE_KEYS: Final = ("code", "error_code", "errorCode", "status_code", "statusCode")
 _GOOD_CODES: Final = frozenset({"", "0", "200", "ok", "success"})
+_REPORTING: Final = frozenset({"error", "errors", "base_resp"})
+"""Keys that report a failure also beside choices."""
 _FAILED_WORDS: Final = frozenset({"error", "failed", "failure", "fail", "exception"})
 
 
@@ -33,6 +35,8 @@ def failure_of(payload: Any) -> str | None:
     ``choices`` and calls itself an error (``object``, ``type``, ``status``, ``success``), or holds a code or detail
     with a text; MiniMax's ``base_resp``; any of these inside a list, as Google wraps them.
     """
+    if type(payload) is dict and payload.get("choices") and _REPORTING.isdisjoint(payload):
+        return None
     if isinstance(payload, list):
         found = (failure_of(item) for item in payload)
         return next((text for text in found if text is not None), None)

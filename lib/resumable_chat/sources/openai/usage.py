@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def read_usage(payload: Mapping[str, Any]) -> dict[str, Any] | None:
+def read_usage(payload: Mapping[str, Any], choice: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Return the usage that a chunk reports: in itself, in its choice (Moonshot), or in ``x_groq``; else None."""
-    choices = payload.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else None
     for holder in (payload, choice, payload.get("x_groq")):
-        usage = holder.get("usage") if isinstance(holder, Mapping) else None
-        if isinstance(usage, Mapping) and usage:
+        usage = holder.get("usage") if isinstance(holder, dict) else None
+        if usage and isinstance(usage, dict):
             return _counts(usage)
     return None
 
