@@ -71,7 +71,7 @@ class Attachment:
         """Return the text that stands for this where a model cannot take it."""
         what = f"{self.kind} {self.name!r}" if self.name else self.kind
         where = f" at {self.url}" if self.url else ""
-        return f"[The user attached a {what} ({self.mime}){where}, which this model cannot read.]"
+        return f"[{what} ({self.mime}){where}: this model cannot read it]"
 
 
 Part = Text | Attachment

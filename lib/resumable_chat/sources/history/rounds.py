@@ -7,6 +7,7 @@ holds several rounds if its tools ran in between.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -14,6 +15,9 @@ from typing import Any, Final
 
 from ..surrogates import repair
 from .parts import Part, plain_text, read_content, read_parts
+
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+"""Half of a surrogate pair, escaped: whole JSON for Python, refused by others."""
 
 
 class CallState(Enum):
@@ -123,6 +127,9 @@ def read_turns(messages: Sequence[Mapping[str, Any]]) -> list[Turn]:
             failed = bool(message.get("error"))
             result = message.get("content") or (message["error"] if failed else "")
             _answer(turns, message.get("toolCallId"), result, failed=failed)
+    for turn in turns:
+        if isinstance(turn, Round):
+            turn.text = repair(turn.text)
     return [turn for turn in turns if not _is_empty(turn)]
 
 
@@ -130,7 +137,7 @@ def to_json(value: Any) -> str:
     """Return a value as JSON text that any server takes; what JSON cannot hold becomes null or its text."""
     try:
         return repair(json.dumps(value, ensure_ascii=False, allow_nan=False, default=str))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return repair(json.dumps(_plain(value, 64), ensure_ascii=False))
 
 
@@ -152,7 +159,7 @@ def _read_rounds(message: Mapping[str, Any], message_id: str | None, before: Seq
             rounds.append(current)
             current, answered = Round(message_id), False
         if kind == "thinking":
-            current.thoughts.append(Thought(_text_of(part), _string(part.get("signature"))))
+            current.thoughts.append(Thought(repair(_text_of(part)), _string(part.get("signature"))))
         elif kind == "tool-call":
             _add_call(current, _call_of_part(part))
         else:
@@ -178,12 +185,12 @@ def _text_of(part: Mapping[str, Any]) -> str:
         text = part.get("raw") or (to_json(part["data"]) if part.get("data") is not None else "")
     else:
         text = ""
-    return repair(text) if isinstance(text, str) else ""
+    return text if isinstance(text, str) else ""
 
 
 def _call_of_part(part: Mapping[str, Any]) -> Call | None:
-    call_id = part.get("id")
-    if not isinstance(call_id, str):
+    call_id = _string(part.get("id"))
+    if call_id is None:
         return None
     arguments = part.get("arguments")
     call = Call(call_id, _string(part.get("name")) or "unknown", whole_json(arguments or part.get("input")))
@@ -198,9 +205,10 @@ def _call_of_part(part: Mapping[str, Any]) -> Call | None:
 
 def _call_of_row(row: Any) -> Call | None:
     function = row.get("function") if isinstance(row, Mapping) else None
-    if not isinstance(function, Mapping) or not isinstance(row.get("id"), str):
+    call_id = _string(row.get("id")) if isinstance(row, Mapping) else None
+    if not isinstance(function, Mapping) or call_id is None:
         return None
-    return Call(row["id"], _string(function.get("name")) or "unknown", whole_json(function.get("arguments")))
+    return Call(call_id, _string(function.get("name")) or "unknown", whole_json(function.get("arguments")))
 
 
 def _add_call(current: Round, call: Call | None) -> None:
@@ -215,14 +223,15 @@ def whole_json(arguments: Any) -> str:
     if not isinstance(arguments, str):
         return to_json(arguments)
     try:
-        json.loads(arguments, parse_constant=_refuse)
+        value = json.loads(arguments, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return "{}"
-    return repair(arguments)
+    return to_json(value) if _SURROGATE.search(arguments) else repair(arguments)
 
 
 def _answer(turns: Iterable[Turn], call_id: Any, result: Any, *, failed: bool) -> None:
     """Give a result to the last call with its id: ids such as ``call_0`` come again in later messages."""
+    call_id = _string(call_id)
     for turn in reversed(list(turns)):
         if isinstance(turn, Round):
             for call in turn.calls:
