@@ -12,7 +12,7 @@ from resumable_chat.sources.errors import SourceError
 from resumable_chat.sources.openai.completions import Completion
 from resumable_chat.sources.sse import Event
 
-from .answers import check_pairs, text, thinking, tool_calls
+from ..answers import check_pairs, text, thinking, tool_calls
 
 
 def read(*payloads: Any, finish: str | None = "stop") -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from resumable_chat import SourceContext, SourceError
 from resumable_chat.sources.openai import OpenAISource
 from resumable_chat.sources.port import iterate
 
-from .answers import check_pairs, text, thinking, tool_calls
+from ..answers import check_pairs, text, thinking, tool_calls
 from .server import Exchange, openai_server
 
 CONTEXT = SourceContext(stream="s", run_id="r", thread_id="t", message_id="m")
