@@ -62,9 +62,8 @@ def test_malformed_output_is_an_error(reason: str) -> None:
 
 def test_a_thought_that_is_encrypted_whole_is_a_signature_without_text() -> None:
     """In base64, in a thought of its own."""
-    chunks = read(
-        delta(reasoningContent={"text": "hm"}), delta(1, reasoningContent={"redactedContent": b"\xff"}), stop()
-    )
+    redacted = delta(1, reasoningContent={"redactedContent": b"\xff"})
+    chunks = read(delta(reasoningContent={"text": "hm"}), redacted, stop())
     [signed] = [chunk for chunk in chunks if chunk["type"] == "REASONING_ENCRYPTED_VALUE"]
     assert base64.b64decode(signed["encryptedValue"]) == b"\xff" and signed["entityId"] == "think-m-2"
 
@@ -119,7 +118,7 @@ def test_usage_has_the_cached_tokens() -> None:
     assert told == {
         "promptTokens": 1,
         "completionTokens": 2,
-        "totalTokens": 0,
+        "totalTokens": 3,
         "promptTokensDetails": {"cachedTokens": 7},
     }
 

@@ -126,13 +126,13 @@ def _index(value: Mapping[str, Any]) -> int:
 def _usage(usage: Any) -> dict[str, Any] | None:
     if not isinstance(usage, Mapping):
         return None
-    counts = {
-        ours: usage[theirs] if type(usage.get(theirs)) is int else 0
-        for ours, theirs in (
-            ("promptTokens", "inputTokens"),
-            ("completionTokens", "outputTokens"),
-            ("totalTokens", "totalTokens"),
-        )
+    prompt, completion, total, cached = (
+        usage[key] if type(usage.get(key)) is int else None
+        for key in ("inputTokens", "outputTokens", "totalTokens", "cacheReadInputTokens")
+    )
+    counts: dict[str, Any] = {
+        "promptTokens": prompt or 0,
+        "completionTokens": completion or 0,
+        "totalTokens": (prompt or 0) + (completion or 0) if total is None else total,
     }
-    cached = usage.get("cacheReadInputTokens")
-    return {**counts, "promptTokensDetails": {"cachedTokens": cached}} if type(cached) is int else counts
+    return counts if cached is None else {**counts, "promptTokensDetails": {"cachedTokens": cached}}
