@@ -47,9 +47,12 @@ EVENT_TYPES: Final = frozenset(
         "STEP_FINISHED",
         "RAW",
         "CUSTOM",
+        "SUBAGENT_STARTED",
+        "SUBAGENT_FINISHED",
+        "SUBAGENT_ERROR",
     ]
 )
-"""The event types of AG-UI 1.0."""
+"""The event types of AG-UI 1.0, and THINKING_* of those before."""
 
 _MAX_WARNINGS: Final = 100
 """Distinct unknown types to warn about in one process."""
