@@ -138,7 +138,7 @@ class BedrockSource:
         with self._lock:
             if self._client is None:
                 try:
-                    from boto3.session import Session  # type: ignore[import-untyped]
+                    from boto3.session import Session
                     from botocore.config import Config
                 except ImportError as error:
                     raise SourceError(f"Bedrock needs boto3: pip install 'resumable-chat[aws]' ({error})") from error
