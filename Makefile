@@ -43,8 +43,8 @@ BROWSER_TESTS ?= tests/browser
 
 .PHONY: test-s2
 test-s2: $(VENV)/.dev $(SAM_VENV)/.installed ## Pass the log's and the protocol's tests on S2 Lite, built if it is not there (needs Rust)
-	$(BIN)/python scripts/with_s2_lite.py env CHAT_TEST_ENGINE=s2 $(BIN)/pytest tests/log tests/generation tests/replay \
-		tests/test_chat.py tests/test_faults.py tests/test_compatibility.py tests/test_modes.py \
+	$(BIN)/python scripts/with_s2_lite.py env CHAT_TEST_ENGINE=s2 $(BIN)/pytest tests/log tests/engine \
+		tests/web/test_chat.py tests/test_faults.py tests/test_compatibility.py tests/test_modes.py \
 		tests/bundle/test_frozen_connections.py
 
 .PHONY: build
@@ -61,7 +61,7 @@ lock: $(SAM_VENV)/.installed ## Lock the newest versions of what the layer holds
 
 # One lock for every Python, platform and architecture; the hashes name no registry.
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	--output-file lib/requirements.lock pyproject.toml
+	--extra lambda --no-emit-package lambda-asgi --output-file lib/requirements.lock pyproject.toml
 
 .PHONY: test-lambda
 test-lambda: $(VENV)/.dev $(SAM_VENV)/.installed ## Pass the tests of the built functions, as Lambda runs them
@@ -84,6 +84,7 @@ types: $(VENV)/.dev
 .PHONY: unit
 unit: $(VENV)/.dev $(SAM_VENV)/.installed tests/node/node_modules/.installed
 	$(BIN)/pytest $(or $(PYTEST),--ignore=tests/bundle)
+	$(if $(PYTEST),,cd lib/lambda_asgi && $(abspath $(BIN))/pytest)
 
 .PHONY: bench
 bench: $(VENV)/.dev tests/node/node_modules/.installed ## Measure, and print tables
@@ -118,16 +119,18 @@ client/dist/index.js: client/node_modules/.installed client/package.json $(wildc
 	cd client && npm run --silent build
 	@touch $@
 
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable lib/lambda_asgi
+
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed; name it with PYTHON=/path/to/python3.'; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.local: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local]'
+$(VENV)/.local: pyproject.toml lib/lambda_asgi/pyproject.toml | $(BIN)/python
+	$(INSTALL) --editable '.[local]'
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+$(VENV)/.dev: pyproject.toml lib/lambda_asgi/pyproject.toml | $(BIN)/python
+	$(INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/.local
 
 $(SAM_VENV)/.installed: pyproject.toml

@@ -16,8 +16,8 @@ from functions.page import Page
 from functions.replay.app import app as replay
 from functions.send.app import app as send
 from functions.stop.app import app as stop
+from resumable_chat.aws.service import service
 from resumable_chat.errors import ConfigurationError
-from resumable_chat.service import service
 from resumable_chat.settings import Settings, source_from_environ
 
 _FUNCTIONS = (send, replay, stop)

@@ -3,8 +3,8 @@
 from fastapi import Request, Response
 from mangum import Mangum
 
-from resumable_chat.http import read_replay
-from resumable_chat.service import buffered, service
+from resumable_chat.aws.service import buffered, service
+from resumable_chat.web.requests import read_replay
 
 app = service.app("replay", service.lifespan)
 

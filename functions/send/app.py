@@ -8,9 +8,9 @@ from dataclasses import replace
 from fastapi import Request, Response
 from mangum import Mangum
 
-from resumable_chat.http import read_send
-from resumable_chat.service import service
-from resumable_chat.turns import normalise
+from resumable_chat.aws.service import service
+from resumable_chat.protocol.turns import normalise
+from resumable_chat.web.requests import read_send
 
 app = service.app("send", service.sending)
 

@@ -3,8 +3,8 @@
 from fastapi import Request, Response
 from mangum import Mangum
 
-from resumable_chat.http import read_stop
-from resumable_chat.service import service
+from resumable_chat.aws.service import service
+from resumable_chat.web.requests import read_stop
 
 app = service.app("stop", service.lifespan)
 

@@ -1,8 +1,8 @@
 """Chat streams that survive everything, stored in a durable log and played back to TanStack AI."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .chat import ResumableChat, create_resumable_chat
 from .errors import (
     BadRequest,
     ChatError,
@@ -16,6 +16,7 @@ from .sources.port import Chunk, Source, SourceContext, SourceError
 
 if TYPE_CHECKING:
     from .log.s2 import S2Log
+    from .web.chat import ResumableChat, create_resumable_chat
 
 __all__ = [
     "BadRequest",
@@ -34,11 +35,15 @@ __all__ = [
     "create_resumable_chat",
 ]
 
+# Starlette and the S2 SDK take a while to import, and not every user of the package needs them.
+_LAZY = {
+    "ResumableChat": ".web.chat",
+    "S2Log": ".log.s2",
+    "create_resumable_chat": ".web.chat",
+}
+
 
 def __getattr__(name: str) -> Any:
-    # The S2 SDK takes a while to import, and who keeps chats in a file needs none of it.
-    if name == "S2Log":
-        from .log.s2 import S2Log
-
-        return S2Log
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
