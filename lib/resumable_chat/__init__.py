@@ -17,14 +17,18 @@ from .sources.port import Chunk, Source, SourceContext, SourceError
 if TYPE_CHECKING:
     from .log.s2 import S2Log
     from .web.chat import ResumableChat, create_resumable_chat
+    from .web.owners import PUBLIC, Owner
+    from .web.router import chat_router, create_app
 
 __all__ = [
+    "PUBLIC",
     "BadRequest",
     "ChatError",
     "Chunk",
     "ConfigurationError",
     "LogError",
     "LogUnavailable",
+    "Owner",
     "ResumableChat",
     "S2Log",
     "Source",
@@ -32,13 +36,19 @@ __all__ = [
     "SourceError",
     "SqliteLog",
     "StreamInUse",
+    "chat_router",
+    "create_app",
     "create_resumable_chat",
 ]
 
 # Starlette and the S2 SDK take a while to import, and not every user of the package needs them.
 _LAZY = {
+    "PUBLIC": ".web.owners",
+    "Owner": ".web.owners",
     "ResumableChat": ".web.chat",
     "S2Log": ".log.s2",
+    "chat_router": ".web.router",
+    "create_app": ".web.router",
     "create_resumable_chat": ".web.chat",
 }
 
