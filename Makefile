@@ -63,6 +63,18 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url 
 test-lambda: $(VENV)/.dev $(SAM_VENV)/.installed ## Pass the tests of the built functions, as Lambda runs them
 	$(BIN)/pytest tests/bundle $(PYTEST)
 
+.PHONY: packages
+packages: $(SAM_VENV)/.installed client/dist/index.js ## Build the wheels, source distributions and the npm tarball into dist/
+	rm -rf dist
+	$(SAM_VENV)/bin/uv build --quiet --out-dir dist .
+	$(SAM_VENV)/bin/uv build --quiet --out-dir dist lib/lambda_asgi
+	npm pack --silent --pack-destination dist ./client >/dev/null
+
+.PHONY: test-packages
+test-packages: $(VENV)/.dev packages ## Install what packages builds into empty projects, and use it there
+	$(BIN)/pytest tests/packages $(PYTEST)
+	$(if $(wildcard tests/packages/*.test.mjs),node --test tests/packages)
+
 .PHONY: simulate
 SEEDS ?= 1000
 simulate: $(VENV)/.dev ## Try the protocol on SEEDS (1000) simulated histories, on all cores
@@ -79,7 +91,7 @@ types: $(VENV)/.dev
 
 .PHONY: unit
 unit: $(VENV)/.dev $(SAM_VENV)/.installed tests/node/node_modules/.installed
-	$(BIN)/pytest $(or $(PYTEST),--ignore=tests/bundle)
+	$(BIN)/pytest $(or $(PYTEST),--ignore=tests/bundle --ignore=tests/packages)
 	$(if $(PYTEST),,cd lib/lambda_asgi && $(abspath $(BIN))/pytest)
 
 .PHONY: bench

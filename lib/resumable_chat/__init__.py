@@ -55,5 +55,10 @@ _LAZY = {
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
-        return getattr(import_module(_LAZY[name], __name__), name)
+        try:
+            return getattr(import_module(_LAZY[name], __name__), name)
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] not in ("fastapi", "starlette"):
+                raise
+            raise ImportError(f"resumable_chat.{name} needs FastAPI: pip install 'resumable-chat[web]'.") from error
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
