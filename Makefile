@@ -23,7 +23,7 @@ help: ## Say what can be made
 .PHONY: dev
 dev: $(VENV)/.local $(if $(NODE),$(PAGE)) ## Serve the chat on PORT (8000), stored in chat.db unless S2_BASIN or CHAT_LOG is set
 	@test -n "$(NODE)" || echo 'The chat page is not built: that needs Node 20.19 or newer. The API runs without it.'
-	exec $(BIN)/python -m functions.local --reload
+	@exec $(BIN)/python -m functions.local --reload
 
 .PHONY: test
 test: lint types unit test-client ## Pass the linter, the type checker and the tests
