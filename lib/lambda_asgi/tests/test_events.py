@@ -165,10 +165,8 @@ def test_all_else_is_base64(headers: list[tuple[bytes, bytes]], body: bytes) -> 
     assert answer["isBase64Encoded"] and base64.b64decode(answer["body"]) == body
 
 
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-)
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+json_values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
 
 
 @given(st.sampled_from(sorted(EVENTS)), st.data())

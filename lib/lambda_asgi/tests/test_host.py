@@ -69,7 +69,8 @@ async def test_an_answer_names_its_invocation(tmp_path: Path) -> None:
     script = """
 id = next()
 other = {"Lambda-Runtime-Invocation-Id": "other"}
-say(respond(id, **other), respond(id, "error", **other), respond(id, **{"Lambda-Runtime-Invocation-Id": ""}), respond(id))
+none = {"Lambda-Runtime-Invocation-Id": ""}
+say(respond(id, **other), respond(id, "error", **other), respond(id, **none), respond(id))
 next()
 """
     async with running(script, tmp_path) as host:
