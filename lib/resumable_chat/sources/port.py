@@ -26,6 +26,7 @@ from typing import Any
 
 from .errors import SourceError
 from .events import EventReader
+from .lazy import LazySource
 from .threads import read_in_thread
 from .watch import LoopWatch
 
@@ -62,8 +63,9 @@ class SourceContext:
 
 
 Made = AsyncIterator[Any] | Iterator[Any] | str
-Source = Callable[[Messages, SourceContext], Made | Awaitable[Made]] | Callable[[Messages], Made | Awaitable[Made]]
-"""Called with the messages and the context; returns, or is, an iterator of chunks."""
+Called = Callable[[Messages, SourceContext], Made | Awaitable[Made]] | Callable[[Messages], Made | Awaitable[Made]]
+Source = Called | LazySource
+"""Called with the messages and the context; returns, or is, an iterator of chunks. A lazy one is loaded first."""
 
 
 async def iterate(source: Source, messages: Messages, context: SourceContext) -> AsyncGenerator[Chunk, None]:
@@ -78,6 +80,8 @@ async def iterate(source: Source, messages: Messages, context: SourceContext) ->
     reader = EventReader(context.message_id)
     empty = True
     try:
+        if isinstance(source, LazySource):
+            source = await source.load()
         with LoopWatch(_name(source)):
             items = await _open(source, messages, context)
             try:
@@ -105,7 +109,7 @@ async def iterate(source: Source, messages: Messages, context: SourceContext) ->
         )
 
 
-async def _open(source: Source, messages: Messages, context: SourceContext) -> AsyncIterable[Any]:
+async def _open(source: Called, messages: Messages, context: SourceContext) -> AsyncIterable[Any]:
     """Call the source and return what it yields as something to iterate over. Raises SourceError."""
     made: Any = _call(source, messages, context)
     while inspect.isawaitable(made):
@@ -122,7 +126,7 @@ async def _open(source: Source, messages: Messages, context: SourceContext) -> A
     )
 
 
-def _call(source: Source, messages: Messages, context: SourceContext) -> Any:
+def _call(source: Called, messages: Messages, context: SourceContext) -> Any:
     called: Callable[..., Any] = source
     try:
         signature = inspect.signature(called)

@@ -12,7 +12,7 @@ from typing import Any, Final
 import httpx
 
 from ...errors import ConfigurationError
-from ...secret_store import read_secret
+from ...secret_settings import read_secret
 from ..answer import Answer
 from ..errors import SourceError
 from ..port import Chunk, Messages, SourceContext
