@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .port import SourceContext
 
 
 class LazySource:
@@ -16,6 +19,13 @@ class LazySource:
         self._load = load
         self._lock = threading.Lock()
         self._loaded: Any = None
+
+    async def __call__(self, messages: Sequence[Mapping[str, Any]], context: SourceContext) -> AsyncIterator[Any]:
+        """Yield the chunks of the source."""
+        from .port import iterate
+
+        async for chunk in iterate(self, messages, context):
+            yield chunk
 
     async def load(self) -> Any:
         """Return the source. Raises what its making raises, each time."""

@@ -48,7 +48,7 @@ def source_from_environ(environ: Mapping[str, str] = os.environ) -> Source:
     if given == ["CHAT_SOURCE"]:
         source = _named_source(environ["CHAT_SOURCE"].strip())
         # A laptop's developer sees at once what is wrong with it; a function must not wait for the import.
-        return source if on_lambda else source.load_now()  # type: ignore[no-any-return]
+        return source if on_lambda else source.load_now()
     if given == ["CHAT_MODEL"]:
         return _model(environ["CHAT_MODEL"].strip(), environ)
     if given or environ.get("OPENAI_BASE_URL", "").strip():
@@ -124,7 +124,8 @@ def _model(named: str, environ: Mapping[str, str]) -> Source:
     if provider not in _PROVIDERS or not model:
         raise ConfigurationError(f"CHAT_MODEL is {named!r}; {_WRITE_MODEL}.")
     if provider == "openai":
-        return _openai({**environ, "OPENAI_MODEL": model})
+        system = environ.get("OPENAI_SYSTEM") or environ.get("CHAT_SYSTEM", "")
+        return _openai({**environ, "OPENAI_MODEL": model, "OPENAI_SYSTEM": system})
     if provider == "bedrock":
         return _bedrock(model, environ)
     return _agent(provider, model, environ)
@@ -139,8 +140,7 @@ def _demo() -> Source:
 def _openai(environ: Mapping[str, str]) -> Source:
     from .openai import openai_source_from_env
 
-    system = environ.get("OPENAI_SYSTEM") or environ.get("CHAT_SYSTEM", "")
-    return openai_source_from_env({**environ, "OPENAI_SYSTEM": system})
+    return openai_source_from_env(environ)
 
 
 def _bedrock(model: str, environ: Mapping[str, str]) -> Source:

@@ -63,9 +63,8 @@ class SourceContext:
 
 
 Made = AsyncIterator[Any] | Iterator[Any] | str
-Called = Callable[[Messages, SourceContext], Made | Awaitable[Made]] | Callable[[Messages], Made | Awaitable[Made]]
-Source = Called | LazySource
-"""Called with the messages and the context; returns, or is, an iterator of chunks. A lazy one is loaded first."""
+Source = Callable[[Messages, SourceContext], Made | Awaitable[Made]] | Callable[[Messages], Made | Awaitable[Made]]
+"""Called with the messages and the context; returns, or is, an iterator of chunks."""
 
 
 async def iterate(source: Source, messages: Messages, context: SourceContext) -> AsyncGenerator[Chunk, None]:
@@ -109,9 +108,9 @@ async def iterate(source: Source, messages: Messages, context: SourceContext) ->
         )
 
 
-async def _open(source: Called, messages: Messages, context: SourceContext) -> AsyncIterable[Any]:
+async def _open(source: Source, messages: Messages, context: SourceContext) -> AsyncIterable[Any]:
     """Call the source and return what it yields as something to iterate over. Raises SourceError."""
-    made: Any = _call(source, messages, context)
+    made: Any = call_source(source, messages, context)
     while inspect.isawaitable(made):
         made = await made
     if isinstance(made, AsyncIterable):
@@ -126,7 +125,8 @@ async def _open(source: Called, messages: Messages, context: SourceContext) -> A
     )
 
 
-def _call(source: Called, messages: Messages, context: SourceContext) -> Any:
+def call_source(source: Source, messages: Messages, context: SourceContext) -> Any:
+    """Call a source with as many arguments as it takes. Raises what it raises, and SourceError if it takes others."""
     called: Callable[..., Any] = source
     try:
         signature = inspect.signature(called)

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from ..errors import ChatError
 from ..protocol.turns import normalise
+from ..sources.port import call_source
 from .chat import error_response
 from .documents import ERRORS, REPLAY_PARAMETERS, SEND_BODY, STOP_PARAMETERS
 from .host import Host
@@ -56,7 +57,7 @@ async def send(host: Host, request: Request) -> Response:
     messages, source = normalise(wanted.messages), host.source
     return await host.chat.make_resumable(
         stream,
-        lambda _, context: source(messages, replace(context, data=wanted.data)),
+        lambda _, context: call_source(source, messages, replace(context, data=wanted.data)),
         delivery=host.delivery,
         wait_until=wait_until,
         run_id=wanted.run_id,
