@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from resumable_chat.sources.answer import Answer
 from resumable_chat.sources.bedrock.errors import BedrockError
@@ -126,3 +129,34 @@ def test_usage_has_the_cached_tokens() -> None:
 def test_half_a_character_is_joined() -> None:
     """As everywhere."""
     assert text(read(delta(text="\ud83d"), delta(text="\ude00"), stop())) == "\U0001f600"
+
+
+odd = st.sampled_from(
+    [None, True, 0, "", "x", "\ud83d", b"\xff", [], {}, ["x"], {"text": "x"}, {"toolUseId": "t", "name": "f"}]
+)
+thoughts = st.fixed_dictionaries({}, optional={"text": odd, "signature": odd, "redactedContent": odd})
+inputs = st.fixed_dictionaries({"input": odd})
+deltas = st.fixed_dictionaries({}, optional={"text": odd, "toolUse": odd | inputs, "reasoningContent": odd | thoughts})
+blocks = st.fixed_dictionaries(
+    {},
+    optional={
+        "contentBlockIndex": st.sampled_from([0, 1, None, "x"]),
+        "delta": odd | deltas,
+        "start": odd | st.fixed_dictionaries({"toolUse": odd}),
+        "stopReason": odd,
+        "usage": odd,
+    },
+)
+kinds = st.sampled_from(
+    ["messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata", "other"]
+)
+
+
+@given(st.lists(st.dictionaries(kinds, odd | blocks, max_size=1)))
+def test_nothing_in_an_event_raises_anything_else(events: list[Any]) -> None:
+    """It is read, passed over, or a SourceError; what was read is whole, in pairs, and UTF-8."""
+    try:
+        chunks = read(*events, stop())
+    except SourceError:
+        return
+    json.dumps(chunks, ensure_ascii=False).encode()

@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from resumable_chat.sources.answer import Answer
 from resumable_chat.sources.errors import SourceError
@@ -365,3 +367,53 @@ def test_too_many_calls_are_an_error() -> None:
     """A model in a loop cannot fill the memory."""
     with pytest.raises(SourceError, match="256"):
         read(*(call("{}", name="f", id=str(number)) for number in range(300)))
+
+
+texts = [None, True, 0, -1, 1.5, "", "x", '{"a":1}', "\ud83d", "\ude00"]
+holders = [[], {}, [None], ["x"], {"text": "x"}, [{"text": "x"}], [{"type": "thinking", "thinking": "x"}]]
+odd = st.sampled_from([*texts, *holders, {"name": "f", "arguments": "{}"}, {"name": 5, "arguments": [1]}])
+fragments = st.fixed_dictionaries(
+    {}, optional={"index": odd, "id": odd, "function": odd, "name": odd, "arguments": odd}
+)
+deltas = st.fixed_dictionaries(
+    {},
+    optional={
+        "content": odd, "refusal": odd, "reasoning_content": odd, "reasoning": odd, "reasoning_details": odd,
+        "tool_calls": odd | fragments | st.lists(fragments), "function_call": odd,
+    },
+)  # fmt: skip
+choices = st.fixed_dictionaries(
+    {}, optional={"index": odd, "delta": odd | deltas, "message": odd | deltas, "finish_reason": odd, "text": odd}
+)
+payloads = odd | st.fixed_dictionaries(
+    {}, optional={"choices": odd | st.lists(choices), "usage": odd, "error": odd, "code": odd, "message": odd}
+)
+
+
+@given(st.lists(payloads))
+def test_nothing_that_a_server_sends_raises_anything_else(payloads: list[Any]) -> None:
+    """It is read, passed over, or a SourceError; what was read is whole, in pairs, and UTF-8."""
+    answer = Answer(run_id="r", thread_id="t", message_id="m")
+    completion = Completion(answer)
+    chunks = answer.begin()
+    try:
+        for payload in payloads:
+            chunks += completion.feed(Event("message", json.dumps(payload).encode()))
+    except SourceError:
+        pass
+    chunks += completion.finish()
+    check_pairs(chunks)
+    json.dumps(chunks, ensure_ascii=False).encode()
+
+
+DEEP = b'{"choices":[{"delta":{"content":' + b"[" * 600 + b"]" * 600 + b"}}]}"
+
+
+@pytest.mark.parametrize("data", [b"[" * 100_000, b"\xff\xfe", DEEP])
+def test_hostile_bytes_are_read_or_a_source_error(data: bytes) -> None:
+    """Nested without end, or no UTF-8."""
+    completion = Completion(Answer(run_id="r", thread_id="t", message_id="m"))
+    try:
+        assert completion.feed(Event("message", data)) == []
+    except SourceError as error:
+        assert "no JSON" in str(error)
