@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .surrogates import SurrogateJoiner
+from .surrogates import SurrogateJoiner, repair
 
 Chunk = dict[str, Any]
 
@@ -69,7 +69,7 @@ class Answer:
                 "type": "REASONING_ENCRYPTED_VALUE",
                 "subtype": "message",
                 "entityId": self._thought,
-                "encryptedValue": value,
+                "encryptedValue": repair(value),
             }
         )
         return out
@@ -100,7 +100,7 @@ class Answer:
             {
                 "type": "TOOL_CALL_START",
                 "toolCallId": call_id,
-                "toolCallName": name,
+                "toolCallName": repair(name),
                 "parentMessageId": self._message_id,
             }
         )
@@ -126,7 +126,7 @@ class Answer:
 
     def finish(self, reason: str, usage: dict[str, Any] | None = None, **more: Any) -> list[Chunk]:
         """End the message and the run, for the provider's reason."""
-        finished = {"type": "RUN_FINISHED", **self._run, "finishReason": reason, **more}
+        finished = {"type": "RUN_FINISHED", **self._run, "finishReason": repair(reason), **more}
         if usage is not None:
             finished["usage"] = usage
         return [*self.close(), finished]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 from enum import Enum
 from typing import Any, Final
@@ -112,6 +111,8 @@ def _warn_unknown(kind: str) -> None:
     if kind in _warned or len(_warned) >= _MAX_WARNINGS:
         return
     _warned.add(kind)
+    import difflib  # takes a while, and hardly any process needs it
+
     close = difflib.get_close_matches(kind.upper(), EVENT_TYPES, n=1)
     advice = f"Did you mean {close[0]}?" if close else "Use an AG-UI event type, or CUSTOM with a `name`."
     logger.warning("a source yielded an event of the unknown type %.100r, which readers ignore. %s", kind, advice)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from ..answer import Answer, Chunk
 from ..errors import SourceError
+from ..surrogates import repair
 from .errors import BedrockError
 
 _REASONS: Final = {
@@ -70,7 +71,7 @@ class ConverseAnswer:
         tool = start.get("toolUse") if isinstance(start, Mapping) else None
         if not isinstance(tool, Mapping):
             return []
-        call_id = str(tool.get("toolUseId") or f"call-{self._answer.message_id}-{index}")
+        call_id = repair(str(tool.get("toolUseId") or f"call-{self._answer.message_id}-{index}"))
         while call_id in self._call_ids:
             call_id += "-2"
         self._call_ids.add(call_id)
@@ -111,7 +112,7 @@ class ConverseAnswer:
         return self._answer.end_reasoning() if call_id is None else self._answer.end_call(call_id)
 
     def _finish(self, reason: Any) -> None:
-        if reason in _MALFORMED:
+        if isinstance(reason, str) and reason in _MALFORMED:
             raise SourceError(f"the model's output cannot be used: Bedrock stopped it with {reason}")
         self.whole = True
         if isinstance(reason, str) and reason:

@@ -13,6 +13,7 @@ from ..errors import SourceError
 from ..patience import Patience
 from .body import Body
 from .completions import Completion
+from .refusals import Unreachable
 
 logger = logging.getLogger(__name__)
 
@@ -20,8 +21,21 @@ AFTER_FINISH: Final = 5.0
 """Seconds to wait for usage and ``[DONE]`` once the answer is whole."""
 _AFTER_DONE: Final = 0.1
 """Seconds to wait for the end of the body behind ``[DONE]``, so that the connection can be used again."""
+_CONNECT_TIMEOUT: Final = 10.0
 _MAX_REFUSAL_BYTES: Final = 64 * 1024
 _FAILURES: Final = (TimeoutError, httpx.HTTPError, httpx.StreamError, httpx.InvalidURL)
+
+
+def make_client(
+    headers: Mapping[str, str], timeout: float, transport: httpx.AsyncBaseTransport | None
+) -> httpx.AsyncClient:
+    """Return a client without a read timeout: silence is counted in content, by the call; httpx would count bytes."""
+    return httpx.AsyncClient(
+        timeout=httpx.Timeout(None, connect=min(_CONNECT_TIMEOUT, timeout)),
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+        headers=headers,
+        transport=transport,
+    )
 
 
 class Call:
@@ -135,7 +149,7 @@ class Call:
         if isinstance(error, TimeoutError):
             return SourceError(f"the model's server sent no content for {self._patience:g} s{self._stray()}")
         what = "broke off its answer" if self._began else "cannot be reached"
-        return SourceError(f"the model's server {what}: {error!r}{self._stray()}")
+        return Unreachable(f"the model's server {what}: {error!r}{self._stray()}")
 
     def _stray(self) -> str:
         return f"; it also sent: {self._body.stray}" if self._body.stray else ""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Final
 
+from ..errors import SourceError
 from .failures import failure_of, text_of
 from .json_values import parse
 
-RETRIED: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
+_RETRIED: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
 """Statuses that may be better the next time."""
-MAX_WAIT: Final = 20.0
+_MAX_WAIT: Final = 20.0
 """Seconds; a longer Retry-After is an answer, not a wait."""
 _MAX_TEXT: Final = 2000
+
+
+class Unreachable(SourceError):
+    """The connection failed. Before the answer began, another attempt may help."""
 
 
 def refusal_text(status: int, headers: Mapping[str, str], body: bytes) -> str:
@@ -36,7 +39,14 @@ def refuses_stream_options(status: int, body: bytes) -> bool:
     )
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
+def wait_before_retry(status: int, headers: Mapping[str, str], *, backoff: float) -> float | None:
+    """Return the seconds until another attempt: what the server asks for, else ``backoff``; None for no attempt."""
+    asked = _retry_after(headers)
+    wait = backoff if asked is None else asked
+    return wait if status in _RETRIED and wait <= _MAX_WAIT else None
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds that a Retry-After header asks for, as a number or a date; None without a usable one."""
     value = headers.get("retry-after")
     if value is None:
@@ -46,6 +56,9 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return max(0.0, seconds) if seconds == seconds else None  # NaN is no number to wait for
     except ValueError:
         pass
+    from datetime import UTC, datetime
+    from email.utils import parsedate_to_datetime
+
     try:
         when = parsedate_to_datetime(value)
     except (ValueError, TypeError):

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
-from ..history import to_openai
-
 _PATH: Final = "/chat/completions"
 
 
@@ -39,6 +37,8 @@ def request_body(
     messages: Sequence[Mapping[str, Any]], request: Mapping[str, Any], *, system: str | None, with_usage: bool
 ) -> dict[str, Any]:
     """Return the body of a streamed request. ``request`` has the model and options; its ``stream_options`` stay."""
+    from ..history import to_openai  # behind the first response to a send, not before it
+
     body = {**request, "stream": True, "messages": to_openai(messages, system=system)}
     if with_usage and "stream_options" not in body:
         body["stream_options"] = {"include_usage": True}

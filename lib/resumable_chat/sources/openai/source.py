@@ -1,25 +1,26 @@
 """The source that asks an OpenAI-compatible server, over httpx.
 
-Wire format: https://platform.openai.com/docs/api-reference/chat/streaming, with what servers make of it.
+Wire format: https://platform.openai.com/docs/api-reference/chat/streaming, with what servers make of it. httpx and the
+decoders are imported by the first run, behind the response to its send: they take most of the time of a cold start.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Final
-
-import httpx
+from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import ConfigurationError
 from ...secret_settings import read_secret
 from ..answer import Answer
 from ..errors import SourceError
 from ..port import Chunk, Messages, SourceContext
-from .call import Call
-from .completions import Completion
-from .refusals import MAX_WAIT, RETRIED, refusal_text, refuses_stream_options, retry_after
 from .request import completions_url, request_body, request_headers
+
+if TYPE_CHECKING:
+    import httpx
+
+    from .call import Call
 
 DEFAULT_BASE_URL: Final = "https://api.openai.com/v1"
 
@@ -83,18 +84,27 @@ class OpenAISource:
 
     async def _open(self, messages: Messages, answer: Answer) -> tuple[Call, list[Chunk] | None]:
         """Send the request until an answer begins; return the call and its first chunks. Raises SourceError."""
-        attempt = 0
+        from .call import Call, make_client
+        from .completions import Completion
+        from .refusals import Unreachable, refusal_text, refuses_stream_options, wait_before_retry
+
+        loop = asyncio.get_running_loop()
+        if self._client is None or self._loop is not loop:
+            # Connections cannot outlive their event loop.
+            self._client, self._loop = make_client(self._headers, self._timeout, self._transport), loop
+        client, attempt = self._client, 0
         while True:
-            body = request_body(messages, self._request, system=self._system, with_usage=self._with_usage)
+            with_usage = self._with_usage
+            body = request_body(messages, self._request, system=self._system, with_usage=with_usage)
             call = Call(Completion(answer), patience=self._timeout)
             try:
-                status, headers = await call.start(self._http(), self._url, body)
+                status, headers = await call.start(client, self._url, body)
                 if 200 <= status < 300:
                     return call, await call.first()
                 refusal = await call.refusal()
-            except SourceError as error:
+            except Unreachable:
                 await call.close()
-                if attempt >= self._retries or not isinstance(error.__cause__, httpx.HTTPError):
+                if attempt >= self._retries:
                     raise
                 wait = self._backoff * 2.0**attempt
             except BaseException:
@@ -102,29 +112,15 @@ class OpenAISource:
                 raise
             else:
                 await call.close()
-                if self._with_usage and refuses_stream_options(status, refusal):
+                if with_usage and refuses_stream_options(status, refusal):
                     self._with_usage = False
                     continue
-                asked = retry_after(headers)
-                wait = self._backoff * 2.0**attempt if asked is None else asked
-                if status not in RETRIED or attempt >= self._retries or wait > MAX_WAIT:
+                asked = wait_before_retry(status, headers, backoff=self._backoff * 2.0**attempt)
+                if asked is None or attempt >= self._retries:
                     raise SourceError(refusal_text(status, headers, refusal))
+                wait = asked
             await asyncio.sleep(wait)
             attempt += 1
-
-    def _http(self) -> httpx.AsyncClient:
-        """Return the client of this event loop: its connections cannot outlive their loop."""
-        loop = asyncio.get_running_loop()
-        if self._client is None or self._loop is not loop:
-            # Silence is counted in content, by the call; httpx would count bytes.
-            self._client = httpx.AsyncClient(
-                timeout=httpx.Timeout(None, connect=min(10.0, self._timeout)),
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
-                headers=self._headers,
-                transport=self._transport,
-            )
-            self._loop = loop
-        return self._client
 
 
 def openai_source_from_env(environ: Mapping[str, str]) -> OpenAISource:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..errors import SourceError
+from ..surrogates import repair
 from .json_values import compact
 
 MAX_CALLS: Final = 256
@@ -118,4 +119,4 @@ def _index(value: Any) -> int | None:
 
 
 def _string(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+    return repair(value) if isinstance(value, str) else ""
