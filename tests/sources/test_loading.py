@@ -91,6 +91,8 @@ def test_the_source_is_the_one_that_is_named(environ: dict[str, str], kind: type
         ({"OPENAI_BASE_URL": "http://localhost:1/v1"}, ["OPENAI_MODEL"]),
         ({"OPENAI_MODEL": "m", "OPENAI_BASE_URL": "localhost:1/v1"}, ["OPENAI_BASE_URL", "localhost:1"]),
         ({"OPENAI_MODEL": "m", "OPENAI_BASE_URL": "http:///v1"}, ["OPENAI_BASE_URL"]),
+        ({"OPENAI_MODEL": "m", "OPENAI_BASE_URL": "http://x:port/v1"}, ["OPENAI_BASE_URL"]),
+        ({"OPENAI_MODEL": "m", "OPENAI_BASE_URL": "http://[::1/v1"}, ["OPENAI_BASE_URL"]),
         ({"OPENAI_MODEL": "m", "OPENAI_API_KEY": "sk-\u201cx\u201d"}, ["OPENAI_API_KEY"]),
         ({"OPENAI_MODEL": "m", "OPENAI_API_KEY": "sk-\nx"}, ["OPENAI_API_KEY"]),
         ({"CHAT_SOURCE": "nothing"}, ["CHAT_SOURCE", "nothing", "package.module:name"]),

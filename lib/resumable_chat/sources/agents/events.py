@@ -39,7 +39,7 @@ class AgentEvents:
         self._waiting: _Call | None = None
         self._open: dict[int, _Call] = {}
         self._structured = False
-        self._raw = ""
+        self._raw: list[str] = []
         self._signed = False
 
     def call_id(self, theirs: str) -> str:
@@ -75,7 +75,7 @@ class AgentEvents:
         out = self._settle()
         if not self._structured:
             return out
-        value = {"messageId": self._answer.message_id, "raw": self._raw, "object": output}
+        value = {"messageId": self._answer.message_id, "raw": "".join(self._raw), "object": output}
         return [*out, {"type": "CUSTOM", "name": "structured-output.complete", "value": value}]
 
     def _start(self, index: int, part: Any) -> list[Chunk]:
@@ -160,7 +160,7 @@ class AgentEvents:
         return [{"type": "CUSTOM", "name": "structured-output.start", "value": value}]
 
     def _add_structured(self, piece: str) -> list[Chunk]:
-        self._raw += piece
+        self._raw.append(piece)
         return self._answer.text(piece) if piece else []
 
     def _result(self, part: Any) -> list[Chunk]:

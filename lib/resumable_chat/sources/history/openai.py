@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from ..surrogates import repair
 from .parts import Attachment, Part, Text, plain_text
 from .rounds import Call, Round, System, User, read_turns
 
@@ -19,7 +20,7 @@ def to_openai(messages: Sequence[Mapping[str, Any]], *, system: str | None = Non
 
     Reasoning is left out. Every call is followed by its result, as the protocol demands.
     """
-    rows: list[Row] = [{"role": "system", "content": system}] if system else []
+    rows: list[Row] = [{"role": "system", "content": repair(system)}] if system else []
     for turn in read_turns(messages):
         if isinstance(turn, System):
             rows.append({"role": "system", "content": turn.text})

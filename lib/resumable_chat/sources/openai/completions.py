@@ -124,7 +124,7 @@ class Completion:
         if call.started:
             return self._answer.call_arguments(call.id, piece) if piece else []
         # A name may come late, or in pieces; with the first of its arguments it is there.
-        return self._start_up_to(call) if call.name and call.arguments else []
+        return self._start_up_to(call) if call.name and call.pieces else []
 
     def _start_up_to(self, last: Call | None) -> list[Chunk]:
         """Start the calls that wait, in their order, up to one of them or (None) all, also those without a name."""

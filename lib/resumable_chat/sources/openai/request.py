@@ -15,8 +15,10 @@ def completions_url(base_url: str) -> str:
     Raises ValueError if ``base_url`` is no http or https URL with a host.
     """
     parts = urlsplit(base_url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{base_url!r} must begin with https:// or http://, and name a host")
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        raise ValueError(
+            f"{base_url!r} must begin with https:// or http://, and name a host and, if any, a usable port"
+        )
     path = parts.path.rstrip("/")
     return urlunsplit(parts._replace(path=path if path.endswith(_PATH) else path + _PATH, fragment=""))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ..errors import SourceError
@@ -21,8 +21,13 @@ class Call:
     id: str
     index: int | None
     name: str = ""
-    arguments: str = ""
+    pieces: list[str] = field(default_factory=list)
     started: bool = False
+
+    @property
+    def arguments(self) -> str:
+        """The text of the arguments so far."""
+        return "".join(self.pieces)
 
 
 class ToolCalls:
@@ -59,7 +64,8 @@ class ToolCalls:
             call = self._new(given, position if index is None else index)
         if not call.started:
             call.name = _longer(call.name, name)
-        call.arguments += piece
+        if piece:
+            call.pieces.append(piece)
         return call, piece
 
     def _find(self, given: str, index: int | None, name: str, piece: str) -> Call | None:
@@ -90,7 +96,7 @@ def _begins_another(call: Call, name: str, piece: str, *, numbered: bool) -> boo
     """Tell a new call without an id from a fragment that repeats, or completes, the name of the one before."""
     if not call.name:
         return False
-    if call.arguments:
+    if call.pieces:
         return (name != call.name or bool(piece.strip())) and _is_whole(call.arguments)
     return not numbered and name != call.name and not name.startswith(call.name)
 
