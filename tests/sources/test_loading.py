@@ -1,4 +1,4 @@
-"""Which source the environment names, and what is said of settings that cannot be used."""
+"""The environment names the source, and unusable settings get an error that says what to write."""
 
 from __future__ import annotations
 

@@ -393,7 +393,7 @@ async def blocks_at_once(messages: Any) -> AsyncIterator[str]:
 
 @pytest.mark.parametrize("source", [blocks_between, blocks_at_once])
 async def test_a_blocked_event_loop_is_told(source: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
-    """One line with the source's name and the way out; the plain generator that does the same is not told of."""
+    """One log line names the source and the way out."""
     await read(source)
     [record] = [record for record in caplog.records if record.name.startswith("resumable_chat")]
     assert source.__name__ in record.getMessage() and "plain generator" in record.getMessage()

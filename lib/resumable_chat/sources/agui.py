@@ -134,5 +134,5 @@ class AguiSource:
 
 
 def is_agui_agent(value: Any) -> bool:
-    """Tell whether a value is an agent that speaks AG-UI, from its looks: it has ``run`` and is no function."""
+    """Tell whether a value is an agent that speaks AG-UI, from its looks: it has ``run`` and is not callable."""
     return callable(getattr(value, "run", None)) and not isinstance(value, type) and not callable(value)

@@ -10,27 +10,38 @@ T = TypeVar("T")
 
 
 class Patience:
-    """Gives up waiting after ``left`` seconds in all; time between the waits does not count.
+    """Gives up when nothing worth waiting for has come for ``seconds``, however much else has.
 
-    One timer serves all waits: ``asyncio.timeout`` around each costs a third of the time that reading a delta takes.
-    ``close`` it at the end.
+    ``restart`` when something has; the time runs again from the next wait. One timer serves all waits:
+    ``asyncio.timeout`` around each costs a third of the time that reading a delta takes. ``close`` it at the end.
     """
 
-    def __init__(self, left: float) -> None:
-        self.left = left
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._since: float | None = None
         self._due = 0.0
         self._waiting: asyncio.Task[object] | None = None
         self._expired = False
         self._timer: asyncio.TimerHandle | None = None
 
+    def restart(self, seconds: float) -> None:
+        """Let the next wait begin a new time of so many seconds."""
+        self._seconds = seconds
+        self._since = None
+
     async def wait(self, awaitable: Awaitable[T]) -> T:
-        """Return what is awaited. Raises TimeoutError once no time is left."""
+        """Return what is awaited. Raises TimeoutError once the time is over."""
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         assert task is not None
         cancels = task.cancelling()
-        began = loop.time()
-        self._due = began + self.left
+        now = loop.time()
+        if self._since is None:
+            self._since = now
+        self._due = self._since + self._seconds
+        if self._due <= now:
+            _discard(awaitable)
+            raise TimeoutError
         self._expired = False
         self._waiting = task
         if self._timer is None or self._timer.when() > self._due:
@@ -44,7 +55,6 @@ class Patience:
             raise
         finally:
             self._waiting = None
-            self.left -= loop.time() - began
 
     def close(self) -> None:
         """Put the timer off."""
@@ -66,3 +76,9 @@ class Patience:
         self._expired = True
         self._waiting.cancel()
         self._waiting = None
+
+
+def _discard(awaitable: object) -> None:
+    """Close a coroutine that nobody will await."""
+    if asyncio.iscoroutine(awaitable):
+        awaitable.close()

@@ -90,7 +90,7 @@ def test_signed_thoughts_are_sent_back_within_the_newest_turn() -> None:
 
 
 def test_images_are_bytes() -> None:
-    """Those in S3 stay there; others are told of."""
+    """Images in S3 are passed by address; other URLs become a note."""
     parts = [
         {"type": "image", "source": {"type": "data", "value": "QUJD", "mimeType": "image/jpg"}},
         {"type": "image", "source": {"type": "url", "value": "s3://b/k.png"}},

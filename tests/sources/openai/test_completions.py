@@ -279,7 +279,7 @@ def test_a_signature_is_kept_with_its_thought() -> None:
         ({"choices": [{"delta": {}, "finish_reason": "error"}]}, "finish_reason error"),
         ({"choices": [{"finish_reason": "error", "error": {"message": "overloaded"}}]}, "overloaded"),
         ({"choices": [{"delta": {}, "error": {"code": 502, "message": "overloaded"}}]}, "overloaded"),
-        ("{", "no JSON: {"),
+        ("{", "not JSON: {"),
         ("overloaded", "overloaded"),
     ],
 )
@@ -323,13 +323,13 @@ def test_what_adds_nothing_is_passed_over(payload: Any) -> None:
     ],
 )
 def test_usage_is_numbers_only(usage: Any, told: Any) -> None:
-    """Nulls, texts and what is negative count as nothing."""
+    """Nulls, strings and negative numbers count as zero."""
     chunks = read(delta(content="x"), {"choices": [], "usage": usage})
     assert tuple(chunks[-1]["usage"].values()) == told
 
 
 def test_usage_is_found_in_its_other_places() -> None:
-    """The last one counts, details are kept, and null is none."""
+    """The last usage counts, with its details; null is ignored."""
     moonshot = {"choices": [{"delta": {}, "usage": {"prompt_tokens": 1}}]}
     groq = {"choices": [], "x_groq": {"usage": {"prompt_tokens": 1}}}
     for payload in (moonshot, groq):
@@ -416,4 +416,4 @@ def test_hostile_bytes_are_read_or_a_source_error(data: bytes) -> None:
     try:
         assert completion.feed(Event("message", data)) == []
     except SourceError as error:
-        assert "no JSON" in str(error)
+        assert "not JSON" in str(error)

@@ -32,7 +32,7 @@ def test_the_path_goes_before_the_query(base: str, url: str) -> None:
 
 
 def test_the_key_is_sent_as_the_server_takes_it() -> None:
-    """Azure has a header of its own; without a key there is none."""
+    """Azure takes it in another header too; without a key, no header is sent."""
     assert request_headers("https://x/v1", "k") == {"Authorization": "Bearer k"}
     assert request_headers("https://x.openai.azure.com/v1", "k")["api-key"] == "k"
     assert request_headers("http://localhost/v1", None) == {}

@@ -208,7 +208,7 @@ async def test_a_cut_in_mid_stream_is_an_error() -> None:
         await exchange.event("{")
         await exchange.close()
 
-    for script, says in ((cut, "broke off"), (short, "broke off"), (error, "overloaded"), (junk, "no JSON")):
+    for script, says in ((cut, "broke off"), (short, "broke off"), (error, "overloaded"), (junk, "not JSON")):
         got: list[Any] = []
         async with openai_server(script) as served:
             model = source(served)

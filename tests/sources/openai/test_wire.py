@@ -133,7 +133,7 @@ async def test_a_whole_answer_is_whole_whatever_the_connection_does(body: list[A
         ([HELLO], "reset", "broke off"),
         ([], "close", "ended its answer before it began"),
         ([": ping\n\n", ": ping\n\n"], "close", "before it began"),
-        ([HELLO, HELLO[:40]], "close", "no JSON"),
+        ([HELLO, HELLO[:40]], "close", "not JSON"),
         (["event: error\ndata: too many requests\n\n"], "close", "too many requests"),
         ([HELLO, 'event: error\ndata: {"message": "boom"}\n\n'], "close", "boom"),
         ([HELLO, 'error: {"code":500,"message":"context shift"}\n\n'], "close", "context shift"),

@@ -22,7 +22,7 @@ _FAILED: Final = {
     "retried": "The tool could not be called like this.",
     "interrupted": "The call was interrupted before it had a result.",
 }
-"""What readers are told of a call without a result: the real text may hold anything, and is for the log."""
+"""Public texts for calls without a result. The real text may hold anything, so only the log gets it."""
 
 
 class AgentEvents:

@@ -71,11 +71,11 @@ class BedrockSource:
                 while (event := await self._next(events, patience, converse)) is not None:
                     whole, chunks = converse.whole, converse.feed(event)
                     if converse.done:
-                        patience.left = _AFTER_METADATA
+                        patience.restart(_AFTER_METADATA)
                     elif converse.whole and not whole:
-                        patience.left = AFTER_STOP
+                        patience.restart(AFTER_STOP)
                     elif chunks and not whole:
-                        patience.left = self._timeout
+                        patience.restart(self._timeout)
                     for chunk in chunks:
                         yield chunk
         finally:

@@ -17,7 +17,7 @@ def to_model_messages(messages: Sequence[Mapping[str, Any]], *, deferred: bool =
     """Return the messages as pydantic-ai's, requests and responses in turn. Needs the package pydantic-ai-slim.
 
     Signed thoughts are kept, unsigned ones left out: providers take back only what they signed. With ``deferred``,
-    calls of the last round that the user approved or denied get no result: the agent is told of them in its own way.
+    calls of the last round that the user approved or denied get no result: pass them as DeferredToolResults.
     """
     from pydantic_ai.messages import ModelRequest, ModelResponse, SystemPromptPart, UserPromptPart
 

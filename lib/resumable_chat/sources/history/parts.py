@@ -52,7 +52,7 @@ class Attachment:
     name: str | None = None
 
     def decoded(self) -> bytes | None:
-        """Return the bytes of inline data, or None if there is none, or it is no base64."""
+        """Return the bytes of inline data, or None for a URL or for broken base64."""
         if self.data is None:
             return None
         try:
@@ -61,7 +61,7 @@ class Attachment:
             return None
 
     def as_text(self) -> str | None:
-        """Return the text of an inline text document, or None if it is none."""
+        """Return the text of an inline text document, or None for anything else."""
         if not (self.mime.startswith("text/") or self.mime in _TEXTUAL):
             return None
         data = self.decoded()
@@ -94,7 +94,7 @@ def read_content(content: Any) -> list[Part]:
 
 
 def plain_text(parts: Iterable[Part]) -> str:
-    """Return all parts as one text, with notes for what is not text."""
+    """Return all parts as one text, with a note for each attachment that is not text."""
     return "".join(part.text if isinstance(part, Text) else (part.as_text() or part.note()) for part in parts)
 
 

@@ -57,7 +57,7 @@ class Call:
         self.state, self.result, self.failed = CallState.DONE, result, failed
 
     def result_text(self) -> str:
-        """Return the result as text, or JSON that says why there is none."""
+        """Return the result as text, or JSON that says why the call has no result."""
         if self.state is not CallState.DONE:
             told = NO_RESULT[self.state] + (f" Reason: {self.reason}" if self.reason else "")
             return json.dumps({"error": told}, ensure_ascii=False)
@@ -112,7 +112,7 @@ Turn = System | User | Round
 
 
 def read_turns(messages: Sequence[Mapping[str, Any]]) -> list[Turn]:
-    """Return the turns of a conversation. Empty ones are left out, and results whose call is not there."""
+    """Return the turns of a conversation. Empty turns, and results whose call is missing, are left out."""
     turns: list[Turn] = []
     for message in messages:
         role = message.get("role")

@@ -53,8 +53,8 @@ class Call:
         self._response: httpx.Response | None = None
         self._bytes: AsyncIterator[bytes] | None = None
         self._failure: SourceError | None = None
+        self._limit = patience
         self._began = False
-        self._finishing = False
 
     async def start(self, client: httpx.AsyncClient, url: str, body: Mapping[str, Any]) -> tuple[int, httpx.Headers]:
         """Send the request and return the response's status and headers. Raises SourceError."""
@@ -113,15 +113,16 @@ class Call:
             await self._response.aclose()
 
     def _count(self, content: bool) -> None:
-        """Set the time that is left after bytes came."""
+        """Set the time to wait after bytes came: content starts it again, and so does the answer's end, once."""
         self._began = self._began or content
+        limit = self._patience
         if self.completion.done:
-            self._waits.left = min(self._waits.left, _AFTER_DONE)
-        elif not self.completion.whole:
-            self._waits.left = self._patience if content else self._waits.left
-        elif not self._finishing:
-            self._finishing = True
-            self._waits.left = min(self._patience, AFTER_FINISH)
+            limit = _AFTER_DONE
+        elif self.completion.whole:
+            limit = min(self._patience, AFTER_FINISH)
+        if limit != self._limit or (content and not self.completion.whole):
+            self._waits.restart(limit)
+        self._limit = limit
 
     def _end(self, content: bool) -> None:
         """Take note of the body's end."""

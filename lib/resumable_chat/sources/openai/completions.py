@@ -57,7 +57,7 @@ class Completion:
             payload = parse(data)
         except ValueError:
             text = data[:500].decode("utf-8", "replace")
-            kind = "reported an error" if event.type == "error" else "sent an event that is no JSON"
+            kind = "reported an error" if event.type == "error" else "sent an event that is not JSON"
             raise SourceError(f"the model's server {kind}: {text}") from None
         failure = text_of(payload) if event.type == "error" else failure_of(payload)
         if failure is not None:

@@ -53,7 +53,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
         return None
     try:
         seconds = float(value)
-        return max(0.0, seconds) if seconds == seconds else None  # NaN is no number to wait for
+        return max(0.0, seconds) if seconds == seconds else None  # NaN is not a time
     except ValueError:
         pass
     from datetime import UTC, datetime

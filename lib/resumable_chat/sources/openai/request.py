@@ -12,7 +12,7 @@ _PATH: Final = "/chat/completions"
 def completions_url(base_url: str) -> str:
     """Return the URL to post to; a query, as Azure's ``?api-version=…``, stays behind the path.
 
-    Raises ValueError if ``base_url`` is no http or https URL with a host.
+    Raises ValueError unless ``base_url`` is an http or https URL with a host.
     """
     parts = urlsplit(base_url.strip())
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
