@@ -132,7 +132,7 @@ test('the network coming back ends waits, and streams from before', LIMIT, async
     get: [s.stays(frame(3, snapshot())), s.refuses(), s.stays(frame(4, text('b')))],
     post: [s.refuses(), s.answer(202)],
   })
-  const slow = { firstRetry: 20_000, longestRetry: 20_000, sendDeadline: 60_000 }
+  const slow = { firstRetry: 20_000, longestRetry: 20_000, longestRetryVisible: 20_000, sendDeadline: 60_000 }
   const connection = s.connect(server, { timing: slow })
   const reading = s.read(t, connection)
   await s.until('it is live', () => reading.chunks.length === 1)

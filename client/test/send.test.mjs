@@ -144,7 +144,7 @@ test('a post that vanished is repeated if the stream shows nothing of it', LIMIT
 
 test('a send cuts the wait for the next try of the stream short', LIMIT, async (t) => {
   const server = await s.scripted(t, { get: [s.answer(500), s.stays(frame(3, snapshot()))], post: [accepted] })
-  const connection = s.connect(server, { timing: { firstRetry: 60_000, longestRetry: 60_000 } })
+  const connection = s.connect(server, { timing: { firstRetry: 60_000, longestRetry: 60_000, longestRetryVisible: 60_000 } })
   const reading = s.read(t, connection)
   await s.until('it waits', () => server.gets().length === 1)
   await s.sleep(30)

@@ -288,7 +288,7 @@ test('an answer that is slow to come is waited for, also when a send was accepte
 test('progress makes the next try immediate, however often it broke before', LIMIT, async (t) => {
   const more = (n) => s.breaks(frame(n, text(`${n} `)))
   const server = await s.scripted(t, { get: [more(3), more(4), more(5), s.stays(frame(6, text('end')))] })
-  const reading = s.read(t, s.connect(server, { timing: { firstRetry: 60_000, longestRetry: 60_000 } }))
+  const reading = s.read(t, s.connect(server, { timing: { firstRetry: 60_000, longestRetry: 60_000, longestRetryVisible: 60_000 } }))
   await s.until('all is read', () => reading.text() === '3 4 5 end')
 })
 

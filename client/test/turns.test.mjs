@@ -117,7 +117,7 @@ test('a generation that the subscription and the response both bring comes once'
   await connection.send([user('hi')])
   await s.until('the run is over', () => chunks.at(-1)?.type === 'RUN_FINISHED')
   assert.equal(textOf(chunks), 'one two')
-  assert.equal(chunks.length, 5)
+  assert.deepEqual(chunks.filter(({ delta }) => !delta).map(({ type }) => type), ['RUN_STARTED', 'TEXT_MESSAGE_START', 'RUN_FINISHED'])
 })
 
 test('after 202, the chunks are read from subscribeUrl', LIMIT, async (t) => {
@@ -198,7 +198,7 @@ test('thousands of chunks pass a slow reader in order', LIMIT, async (t) => {
   const connection = shared(server)
   const reading = s.read(t, connection)
   await connection.send([user('hi')])
-  await s.until('all came', () => reading.chunks.length === 3002)
+  await s.until('all came', () => reading.types().includes('RUN_FINISHED'))
   assert.equal(reading.text(), many.map((_, index) => `${index},`).join(''))
 })
 
