@@ -78,7 +78,7 @@ export async function* readGeneration(options: GenerationOptions): AsyncGenerato
         cause: broken,
       })
     }
-    const asked = Math.min((broken as S2Error).retryAfter ?? 0, timing.longestRetryAfter)
+    const asked = Math.min((broken instanceof S2Error && broken.retryAfter) || 0, timing.longestRetryAfter)
     const own = failures === 0 ? Math.random() * 100 : backoff(failures, timing, longestRetry(timing))
     failures++
     const wait = Math.max(own, asked)

@@ -15,7 +15,8 @@ type Loose = Record<string, unknown>
  * but their delta: then the client shows the same for one chunk as for two.
  */
 export function mergeDeltas(first: StreamChunk, second: StreamChunk): StreamChunk | undefined {
-  const [one, two] = [first as unknown as Loose, second as unknown as Loose]
+  const one: Loose = { ...first }
+  const two: Loose = { ...second }
   const target = typeof one.type === 'string' && Object.hasOwn(TARGETS, one.type) ? TARGETS[one.type] : undefined
   if (target === undefined || one.type !== two.type) return undefined
   if (typeof one[target] !== 'string' || one[target] !== two[target]) return undefined

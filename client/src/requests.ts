@@ -187,7 +187,7 @@ async function detailOf(response: Response, signal: AbortSignal): Promise<string
     return undefined
   }
   try {
-    const { detail } = JSON.parse(said)
+    const { detail } = JSON.parse(said) as { detail?: unknown }
     if (detail !== undefined) said = typeof detail === 'string' ? detail : JSON.stringify(detail)
   } catch {
     // Not JSON: the text itself, unless it is a web page.

@@ -18,18 +18,11 @@ export function orAborted<T>(promise: Promise<T>, signal: AbortSignal, late: (va
     const abort = () => reject(abortError())
     if (signal.aborted) abort()
     signal.addEventListener('abort', abort)
-    const settled = () => signal.removeEventListener('abort', abort)
-    promise.then(
-      (value) => {
-        settled()
-        if (signal.aborted) late(value)
-        resolve(value)
-      },
-      (error: unknown) => {
-        settled()
-        reject(error as Error)
-      },
-    )
+    const settled = promise.finally(() => signal.removeEventListener('abort', abort))
+    settled.then((value) => {
+      if (signal.aborted) late(value)
+      resolve(value)
+    }, reject)
   })
 }
 
