@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { S2AuthError, S2ConflictError, S2RequestError, S2UnavailableError } from '../dist/index.js'
+import { DEFAULT_TIMING, S2AuthError, S2ConflictError, S2RequestError, S2UnavailableError } from '../dist/index.js'
 import * as s from './support/scripted.mjs'
+import { reply, settled, streaming, virtual } from './support/virtual.mjs'
 
 const { frame, text, started, finished, snapshot, user, assistant } = s
 const LIMIT = { timeout: 30_000 }
@@ -224,19 +225,21 @@ test('a server with nothing to read has ended the run that was sent to it', LIMI
   assert.equal(reading.chunks[0].runId, 'r1')
 })
 
-test('an accepted run that never shows is ended at last', LIMIT, async (t) => {
-  const server = await s.scripted(t, {
-    get: [s.stays(frame(3, snapshot())), s.stays(frame(6, snapshot(user('hello'))))],
-    post: [accepted],
+test('an accepted run that never shows is ended at last', async (t) => {
+  const server = virtual(t, {
+    get: [streaming(frame(3, snapshot())), streaming(frame(6, snapshot(user('hello'))))],
+    post: [reply(202)],
   })
-  const connection = s.connect(server, { timing: { deliveryAfter: 100 } })
+  const connection = server.connect()
   const reading = s.read(t, connection)
-  await s.until('it is live', () => reading.chunks.length === 1)
+  await settled()
   await connection.send([user('hello')], {}, undefined, context)
-  await s.until('it is asked again', () => server.gets().length === 2)
-  await s.sleep(200)
+  await server.advance(DEFAULT_TIMING.deliveryAfter + 100)
+  assert.equal(server.gets().length, 2)
+  await server.advance(DEFAULT_TIMING.settleUnseenAfter - 1_000)
   assert.equal(reading.types().includes('RUN_FINISHED'), false, 'the model may still be thinking')
-  await s.until('it is ended', () => reading.types().includes('RUN_FINISHED'))
+  await server.advance(2_000)
+  assert.equal(reading.types().includes('RUN_FINISHED'), true)
 })
 
 test('stop names the run: the one under way, the one that is seen, else the last', LIMIT, async (t) => {

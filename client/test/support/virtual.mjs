@@ -16,6 +16,14 @@ export const streaming =
   (...frames) =>
   (request) =>
     Promise.resolve(new Response(bodyOf(request, frames), { headers: { 'Content-Type': 'text/event-stream' } }))
+/** Headers, the frames, and a clean end. */
+export const whole =
+  (...frames) =>
+  async (request) => {
+    const response = await streaming(...frames)(request)
+    request.stream.close()
+    return response
+  }
 /** A refusal whose body begins and never ends. */
 export const endless = (status) => (request) => Promise.resolve(new Response(bodyOf(request, ['{"det']), { status }))
 
