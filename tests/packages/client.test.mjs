@@ -186,7 +186,7 @@ test('Next.js renders it on the server', LIMIT, async () => {
     'app/chat.tsx': `'use client'\n${COMPONENT}`,
     'tsconfig.json': TSCONFIG,
   }
-  const root = await project('next', files, [...REACT, ...CHAT, 'next@16.4.6'], { type: undefined })
+  const root = await project('next', files, [...REACT, ...CHAT, 'next@16.4.6', '@types/node@20.19.0'], { type: undefined })
   await run('npx', ['next', 'build'], root)
   assert.match(await contents(join(root, '.next/server/app'), 'index.html'), SHOWN)
 })
