@@ -1,7 +1,8 @@
 import { abortError, S2Error, S2StreamError } from './errors.js'
 import { readEvents, type ChunkEvent } from './events.js'
 import { longestRetry } from './presence.js'
-import { asError, discard, isTransient, streamOf, type Requests } from './requests.js'
+import { asError, isTransient, type Requests } from './requests.js'
+import { discard, streamOf } from './responses.js'
 import { link } from './signals.js'
 import { backoff, type Timing, type Waits } from './timing.js'
 

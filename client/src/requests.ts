@@ -1,11 +1,9 @@
 import { abortError, errorFor, S2Error, S2StreamError, S2UnavailableError } from './errors.js'
-import { link, orAborted } from './signals.js'
-import { after, parseRetryAfter, type Timing } from './timing.js'
+import { detailOf, discard, streamOf } from './responses.js'
+import { orAborted } from './signals.js'
+import { parseRetryAfter, type Timing } from './timing.js'
 import type { HeadersOption, Messages, S2ConnectionOptions, UrlOption } from './types.js'
-
-const LONGEST_DETAIL = 500
-const LONGEST_DETAIL_BODY = 64 * 1024
-const DETAIL_WITHIN = 5_000
+import { within } from './within.js'
 
 /**
  * Makes the requests that the options describe.
@@ -111,56 +109,6 @@ export class Requests {
   }
 }
 
-/**
- * Make a request that must be answered within `ms`, or it fails with S2UnavailableError. `spared` may say, once the time
- * is over, that the answer does not matter any more: then the request goes on.
- *
- * The link to `signal` stays after success, for the body.
- */
-export async function within<Answer>(
-  what: string,
-  ms: number,
-  signal: AbortSignal | undefined,
-  request: (signal: AbortSignal) => Promise<Answer>,
-  spared: () => boolean = () => false,
-): Promise<Answer> {
-  const limited = new AbortController()
-  const unlink = link(signal, limited)
-  const clear = after(ms, () => {
-    if (!spared()) limited.abort()
-  })
-  try {
-    return await request(limited.signal)
-  } catch (error) {
-    unlink()
-    if (signal?.aborted) throw abortError()
-    if (limited.signal.aborted) throw new S2UnavailableError(`${what} got no answer in ${Math.round(ms)} ms.`)
-    throw error
-  } finally {
-    clear()
-  }
-}
-
-/** Return the body of an event stream. Throws S2StreamError for any other response. */
-export function streamOf(response: Response, what: string): ReadableStream<Uint8Array> {
-  const type = response.headers.get('content-type') ?? 'no content type'
-  if (!/^text\/event-stream\b/i.test(type)) {
-    discard(response)
-    throw new S2StreamError(`${what} got ${type} (${response.status}) and not text/event-stream. Is the URL right?`, {
-      status: response.status,
-    })
-  }
-  if (!response.body) {
-    throw new S2StreamError('This fetch does not stream. Give the connection one that does, as its option `fetch`.')
-  }
-  return response.body
-}
-
-/** Release a body that nobody reads, so that its connection can be used again. */
-export function discard(response: Response): void {
-  response.body?.cancel().catch(() => {})
-}
-
 /** Return the URL, absolute or relative, with this parameter set. Undefined leaves it as it is. */
 export function withParameter(url: string, name: string, value: string | number | undefined): string {
   if (value === undefined) return url
@@ -176,41 +124,6 @@ function urlOf(url: UrlOption): string {
 
 async function headersOf(headers: HeadersOption | undefined): Promise<HeadersInit | undefined> {
   return typeof headers === 'function' ? headers() : headers
-}
-
-/** Return what a refusal says. Its status counts for more: a body that is slow to come, or too long, is left unread. */
-async function detailOf(response: Response, signal: AbortSignal): Promise<string | undefined> {
-  let said: string
-  try {
-    said = await within('The detail', DETAIL_WITHIN, signal, (limited) => textOf(response, limited))
-  } catch {
-    return undefined
-  }
-  try {
-    const { detail } = JSON.parse(said) as { detail?: unknown }
-    if (detail !== undefined) said = typeof detail === 'string' ? detail : JSON.stringify(detail)
-  } catch {
-    // Not JSON: the text itself, unless it is a web page.
-    if (/^\s*</.test(said)) return undefined
-  }
-  return said.trim().slice(0, LONGEST_DETAIL) || undefined
-}
-
-async function textOf(response: Response, signal: AbortSignal): Promise<string> {
-  const reader = response.body?.getReader()
-  if (!reader) return orAborted(response.text(), signal)
-  const decoder = new TextDecoder()
-  let said = ''
-  try {
-    while (said.length < LONGEST_DETAIL_BODY) {
-      const { done, value } = await orAborted(reader.read(), signal)
-      if (done) break
-      said += decoder.decode(value, { stream: true })
-    }
-    return said
-  } finally {
-    reader.cancel().catch(() => {})
-  }
 }
 
 function text(error: unknown): string {

@@ -1,8 +1,9 @@
 import { abortError, S2Error } from './errors.js'
 import { longestRetry } from './presence.js'
-import { asError, within, type Requests } from './requests.js'
+import { asError, type Requests } from './requests.js'
 import { backoff, type Timing, type Waits } from './timing.js'
 import type { Messages, RunContext, UIMessage } from './types.js'
+import { within } from './within.js'
 
 const RETRIED = new Set([undefined, 408, 425, 429, 502, 503, 504])
 const BYTES_PER_MS = 16
