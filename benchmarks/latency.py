@@ -19,9 +19,9 @@ from typing import Any
 
 from lambda_asgi import Background
 from resumable_chat import ResumableChat, SqliteLog
-from resumable_chat.generation.claim import turn_records
-from resumable_chat.records import NewRecord
-from resumable_chat.turns import turns_of
+from resumable_chat.engine.claim import turn_records
+from resumable_chat.protocol.records import NewRecord
+from resumable_chat.protocol.turns import turns_of
 
 from .table import quantile, show
 

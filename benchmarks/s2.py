@@ -24,9 +24,9 @@ from s2_sdk import S2, BasinConfig, Endpoints, ReadLimit, SeqNum
 
 from lambda_asgi import Background
 from resumable_chat import ResumableChat
-from resumable_chat.chunks import encode
 from resumable_chat.log.s2 import S2Log
-from resumable_chat.records import NewRecord, fence
+from resumable_chat.protocol.chunks import encode
+from resumable_chat.protocol.records import NewRecord, fence
 
 from .table import quantile, show
 

@@ -13,9 +13,9 @@ from typing import Any
 from starlette.responses import Response
 
 from resumable_chat import ResumableChat, SourceContext, SqliteLog
-from resumable_chat.chunks import decode
 from resumable_chat.log.port import Log
-from resumable_chat.records import Kind, Record, fence_token, kind
+from resumable_chat.protocol.chunks import decode
+from resumable_chat.protocol.records import Kind, Record, fence_token, kind
 
 from .log.engines import ENGINES
 

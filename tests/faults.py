@@ -8,7 +8,7 @@ from contextlib import aclosing, asynccontextmanager
 
 from resumable_chat.errors import AppendOutcomeUnknown, LogError, LogUnavailable
 from resumable_chat.log.port import Appended, AppendSession, Log, Tail
-from resumable_chat.records import NewRecord, Record
+from resumable_chat.protocol.records import NewRecord, Record
 
 LOST_REQUEST = "lost request"
 LOST_ANSWER = "lost answer"

@@ -8,7 +8,7 @@ from typing import Any
 
 from resumable_chat import ResumableChat
 from resumable_chat.log.port import Log
-from resumable_chat.records import NewRecord, fence
+from resumable_chat.protocol.records import NewRecord, fence
 
 from .chats import Tab, Words, fresh_log, records_of, replayed, user
 

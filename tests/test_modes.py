@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from lambda_asgi import Background
-from resumable_chat import ResumableChat, tokens
-from resumable_chat.records import fence
+from resumable_chat import ResumableChat
+from resumable_chat.protocol import tokens
+from resumable_chat.protocol.records import fence
 
 from .chats import Tab, chunks_of, emptied, frames, fresh_log, records_of, story, user, whole
 
@@ -118,7 +119,7 @@ async def test_a_dead_writer_s_shared_stream_is_taken_over(tmp_path: Path) -> No
     async with fresh_log(tmp_path) as log:
         await log.append("s", [fence(tokens.opening(None))], fencing_token="")
         chat = ResumableChat(log, mode="shared")
-        chat._claimer._clock_ms = lambda: 10**15
+        chat._chat._claimer._clock_ms = lambda: 10**15
         assert (await chat.make_resumable("s", words("a"), delivery="replay")).status_code == 202
         assert (await story(log, "s"))[-1] == "<end>"
 

@@ -82,7 +82,7 @@ async def test_options_win_over_the_environment(tmp_path: Path) -> None:
     assert create_resumable_chat(environ=environ)._mode == "shared"
     assert create_resumable_chat(environ=environ, mode="single-use")._mode == "single-use"
     given: dict[str, Any] = {"access_token": "t", "basin": "my-basin"}
-    assert isinstance(create_resumable_chat(**given, environ=environ)._log, S2Log)
+    assert isinstance(create_resumable_chat(**given, environ=environ)._chat._log, S2Log)
     for wrong in ({"basin": "my-basin"}, {"access_token": "t"}, {**given, "log": SqliteLog(tmp_path / "x.db")}):
         with pytest.raises(ConfigurationError, match="access_token and basin"):
             create_resumable_chat(**wrong, environ=environ)

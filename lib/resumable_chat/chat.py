@@ -1,199 +1,143 @@
-"""The public face: one object that sends, replays and stops chats of one log."""
+"""The operations on chats of one log: values in, values out. HTTP and frameworks are the business of ``web``."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
-from typing import Any, Final, get_args
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
-from starlette.responses import Response
-
-from lambda_asgi import Background
-
-from . import tokens
-from .errors import BadRequest, ChatError, ConfigurationError, LogError, LogUnavailable
-from .generation.claim import Claim, Claimer
-from .generation.ending import Stopped, stop
-from .generation.runner import DEFAULT_ERROR, Run, Runner, default_on_error
+from .engine.claim import Claim, Claimer
+from .engine.ending import Stopped, stop
+from .engine.runner import DEFAULT_ERROR, Run, Runner, default_on_error
+from .engine.tail import Subscription, Tail, Tails
+from .errors import LogError, LogUnavailable
 from .log.port import Log
-from .records import trim
-from .replay.hub import Hubs
-from .replay.response import ReplayResponse, leave
-from .settings import MIN_LEASE_MS, Delivery, Mode, S2Settings, Settings, open_log
+from .protocol import tokens
+from .protocol.records import trim
+from .protocol.turns import tool_results, turns_of
+from .settings import Mode
 from .sources.port import Source
-from .turns import normalise, tool_results, turns_of
 
 logger = logging.getLogger(__name__)
 
-WaitUntil = Callable[[Coroutine[Any, Any, Any]], object]
-
 LEASE_MS: Final[Mapping[Mode, int]] = {"session": 15_000, "shared": 5_000, "single-use": 5_000}
-LAMBDA_RESPONSE_SECONDS: Final = 60.0
-_DEADLINE_MARGIN: Final = 2.0
-_FIRST_LOOK: Final = 0.05
-"""Seconds that a replay waits for the log before its headers go out, so that a log out of reach is a 503."""
 
 _LOOK_AGAIN: Final = 0.2
 
 _TRIM_GRACE: Final = 2.0
 """Seconds that readers who are behind have before a single-use stream is emptied."""
+
 _EVERYTHING: Final = 2**63 - 1
-_DRAIN: Final = 5.0
-
-_NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
-def error_response(error: ChatError) -> Response:
-    """The JSON answer to an error: its own status for BadRequest, 503 for a log out of reach, 500 otherwise."""
-    from starlette.responses import JSONResponse
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a chat writes: the lease in seconds, the public text of an error, and how chunks are batched."""
 
-    if isinstance(error, BadRequest):
-        return JSONResponse({"detail": error.detail}, error.status, _NO_STORE)
-    if isinstance(error, LogUnavailable):
-        logger.error("the log is unavailable: %s", error)
-        detail = "The chat log cannot be reached. Nothing was lost; try again in a moment."
-        return JSONResponse({"detail": detail}, 503, {**_NO_STORE, "Retry-After": "1"})
-    logger.error("the request failed", exc_info=error)
-    return JSONResponse({"detail": DEFAULT_ERROR}, 500, _NO_STORE)
+    mode: Mode = "session"
+    lease: float = 15.0
+    on_error: Callable[[BaseException], str] = default_on_error
+    batch_size: int = 10
+    linger: float = 0.05
 
 
-class ResumableChat:
-    """Sends, replays and stops chats. Make one per process with ``create_resumable_chat``, and close it at the end.
+@dataclass(frozen=True, slots=True)
+class SendRequest:
+    """One send. ``messages`` are UIMessages with ``parts``, as ``turns.normalise`` returns them.
 
-    ``stream`` is the name of a chat's stream in the log, everywhere. The methods return Starlette responses, also
-    for errors: ``{"detail": …}`` with the status of section "HTTP" in docs/protocol.md.
+    ``run_id`` is the idempotency key, ``sender_cursor`` what the sender had read of the chat, ``thread_id`` the chat's
+    name for clients and the source (None: the stream's), ``deadline`` the loop time at which the platform ends the
+    process.
     """
 
-    def __init__(
-        self,
-        log: Log,
-        *,
-        mode: Mode = "session",
-        enable_stop: bool = True,
-        lease_duration_ms: int = LEASE_MS["session"],
-        on_error: Callable[[BaseException], str] = default_on_error,
-        batch_size: int = 10,
-        linger_duration_ms: int = 50,
-        response_lease: float | None = None,
-    ) -> None:
+    messages: Sequence[dict[str, Any]] = ()
+    run_id: str | None = None
+    sender_cursor: int | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    thread_id: str | None = None
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The stream is claimed, and what was sent is stored. Await ``work``, which runs the source to its end."""
+
+    work: Coroutine[Any, Any, Any]
+    start: int
+    """Sequence number of the generation's opening fence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """The run was accepted before, so nothing runs again."""
+
+
+class Chat:
+    """Sends, follows and stops chats of one log. ``stream`` is the name of a chat's stream, everywhere."""
+
+    def __init__(self, log: Log, options: Options) -> None:
         self._log = log
-        self._mode = mode
-        self._enable_stop = enable_stop
-        self._on_error = on_error
-        self._batch_size = batch_size
-        self._linger = linger_duration_ms / 1000
-        self._response_lease = response_lease
-        self._lease = lease = lease_duration_ms / 1000
-        self._claimer = Claimer(log, lease=lease, writer_lost=DEFAULT_ERROR)
-        self._hubs = Hubs(log, lease=lease, writer_lost=DEFAULT_ERROR, session=mode == "session")
+        self.options = options
+        self._claimer = Claimer(log, lease=options.lease, writer_lost=DEFAULT_ERROR)
+        self._tails = Tails(log, lease=options.lease, writer_lost=DEFAULT_ERROR, session=options.mode == "session")
         self._runners: dict[str, Runner] = {}
-        self._background = Background()
 
-    async def make_session_response(
-        self,
-        stream: str,
-        *,
-        messages: Any,
-        source: Source,
-        wait_until: WaitUntil | None = None,
-        run_id: str | None = None,
-        seen: int | None = None,
-        data: Mapping[str, Any] | None = None,
-        thread_id: str | None = None,
-        deadline: float | None = None,
-    ) -> Response:
-        """Store the user's message, answer 202, and run ``source`` behind the response.
+    async def send(self, stream: str, request: SendRequest, source: Source) -> Accepted | Repeated:
+        """Store the user's message and claim the chat for the answer, in session mode.
 
-        ``messages`` is the submitted list (UIMessages, or AG-UI rows with ``content``), ``run_id`` the idempotency
-        key, ``seen`` the sender's cursor, ``thread_id`` the chat's name for clients and the source (None: the
-        stream's), ``deadline`` the loop time at which the platform ends the process. ``wait_until`` is handed the
-        coroutine that runs the source; without it, this waits until all is stored.
+        Raises StreamInUse, BadRequest (413: the message does not fit one append), LogUnavailable.
         """
-        try:
-            if self._mode != "session":
-                raise ConfigurationError(f"make_session_response is for mode 'session'; this chat is {self._mode!r}.")
-            listed = normalise(messages)
-            results = tool_results(listed)
-            turns = [] if results else turns_of(listed, seen=seen, run_id=run_id)
-            key = tokens.key_of(run_id) if run_id is not None else None
-            claim = await self._claimer.claim(stream, turns, key, results=results)
-        except ChatError as error:
-            return error_response(error)
-        if claim is not None:
-            run = Run(
-                run_id=run_id if run_id is not None else f"run-{tokens.random_nonce(12)}",
-                thread_id=thread_id or stream,
-                message_id=f"msg-{tokens.random_nonce(12)}",
-                messages=listed,
-                data=data or {},
-                deadline=deadline,
-            )
-            await _behind(wait_until, self._run(claim, run, source, seen))
-        return Response(status_code=202, headers=_NO_STORE)
+        results = tool_results(request.messages)
+        turns = [] if results else turns_of(request.messages, seen=request.sender_cursor, run_id=request.run_id)
+        claim = await self._claimer.claim(stream, turns, _key(request.run_id), results=results)
+        return self._accepted(claim, stream, request, source, self._run)
 
-    async def make_resumable(
-        self,
-        stream: str,
-        chunks: AsyncIterator[Any] | Source,
-        *,
-        delivery: Delivery = "response",
-        wait_until: WaitUntil | None = None,
-        run_id: str | None = None,
-        thread_id: str | None = None,
-        deadline: float | None = None,
-    ) -> Response:
-        """Store these chunks as the stream's generation, in the modes ``single-use`` and ``shared``.
+    async def write(self, stream: str, request: SendRequest, source: Source) -> Accepted | Repeated:
+        """Claim the stream for a source's chunks alone, in the modes ``single-use`` and ``shared``.
 
-        ``chunks`` may also be a source, which is called with no messages and the run's context once the stream is
-        claimed. ``delivery`` "response" answers with the chunks as they land in the log, as server-sent events, and
-        "replay" with 202, for clients that read the replay. 409 if the stream is in use, unless by this very
-        ``run_id``. The writing goes on when the reader leaves; ``wait_until`` is handed its coroutine, otherwise the
-        response ends after it.
+        Raises StreamInUse, LogUnavailable.
         """
-        source: Source = chunks if callable(chunks) else lambda messages, context: chunks
-        key = tokens.key_of(run_id) if run_id is not None else None
-        try:
-            if self._mode == "session":
-                raise ConfigurationError("make_resumable is for the modes 'single-use' and 'shared'.")
-            if self._mode == "single-use":
-                claim = await self._claimer.claim_unused(stream, key)
-            else:
-                claim = await self._claimer.claim(stream, [], key)
-        except ChatError as error:
-            await _discard(chunks)
-            return error_response(error)
-        if claim is None:
-            await _discard(chunks)
+        key = _key(request.run_id)
+        if self.options.mode == "single-use":
+            claim = await self._claimer.claim_unused(stream, key)
         else:
-            run = Run(
-                run_id=run_id if run_id is not None else f"run-{tokens.random_nonce(12)}",
-                thread_id=thread_id or stream,
-                message_id=f"msg-{tokens.random_nonce(12)}",
-                messages=(),
-                deadline=deadline,
-            )
-            if delivery == "response" and wait_until is None:
-                wait_until = self._background.wait_until
-            await _behind(wait_until, self._write(claim, run, source))
-        if delivery == "replay":
-            return Response(status_code=202, headers=_NO_STORE)
-        return await self._active(stream, claim.start if claim else None, deadline, ended_too=True)
+            claim = await self._claimer.claim(stream, [], key)
+        return self._accepted(claim, stream, request, source, self._write)
 
-    async def _write(self, claim: Claim, run: Run, source: Source) -> None:
+    def _accepted(
+        self,
+        claim: Claim | None,
+        stream: str,
+        request: SendRequest,
+        source: Source,
+        work: Callable[[Claim, Run, Source, int | None], Coroutine[Any, Any, Any]],
+    ) -> Accepted | Repeated:
+        if claim is None:
+            return Repeated()
+        run = Run(
+            run_id=request.run_id if request.run_id is not None else f"run-{tokens.random_nonce(12)}",
+            thread_id=request.thread_id or stream,
+            message_id=f"msg-{tokens.random_nonce(12)}",
+            messages=request.messages,
+            data=request.data,
+            deadline=request.deadline,
+        )
+        return Accepted(work(claim, run, source, request.sender_cursor), claim.start)
+
+    async def _write(self, claim: Claim, run: Run, source: Source, sender_cursor: int | None) -> None:
         if claim.start:
             claim = await self._trim(claim)
         token = await self._run(claim, run, source, None)
-        if self._mode == "single-use" and token is not None:
+        if self.options.mode == "single-use" and token is not None:
             await asyncio.sleep(_TRIM_GRACE)
             with suppress(LogError):
                 await self._log.append(claim.stream, [trim(_EVERYTHING)], fencing_token=token)
 
     async def _trim(self, claim: Claim) -> Claim:
-        """Let go of what came before the generation."""
+        """Drop the records before the generation."""
         try:
             trimmed = await self._log.append(
                 claim.stream,
@@ -203,21 +147,21 @@ class ResumableChat:
             )
         except LogError as error:
             logger.warning("trimming %s failed: %s", claim.stream, error)
-            return claim  # If it landed after all, the appender finds the tail where it is.
+            return claim  # If it landed after all, the writer finds the tail where it is.
         return replace(claim, next_seq=trimmed.end)
 
-    async def _run(self, claim: Claim, run: Run, source: Source, seen: int | None) -> str | None:
+    async def _run(self, claim: Claim, run: Run, source: Source, sender_cursor: int | None) -> str | None:
         runner = Runner(
             self._log,
             claim,
             run,
-            on_error=self._on_error,
-            batch_size=self._batch_size,
-            linger=self._linger,
+            on_error=self.options.on_error,
+            batch_size=self.options.batch_size,
+            linger=self.options.linger,
         )
         self._runners[claim.stream] = runner
         try:
-            token = await runner.run(await self._wanted(claim, source, seen))
+            token = await runner.run(await self._source_to_run(claim, source, sender_cursor))
             if token is not None:
                 self._claimer.remember(claim.stream, token)
             return token
@@ -225,96 +169,52 @@ class ResumableChat:
             if self._runners.get(claim.stream) is runner:
                 del self._runners[claim.stream]
 
-    async def _wanted(self, claim: Claim, source: Source, seen: int | None) -> Source | None:
-        """The source, None if the run was there before or was stopped, one that fails if nobody can tell."""
+    async def _source_to_run(self, claim: Claim, source: Source, sender_cursor: int | None) -> Source | None:
+        """Return the source to run: None if this run already ran or was stopped; a failing one if nobody can tell."""
         if claim.stopped:
             return None
         loop = asyncio.get_running_loop()
-        give_up_at = loop.time() + self._lease / 2
+        give_up_at = loop.time() + self.options.lease / 2
         while True:
             try:
-                return None if await self._claimer.superseded(claim, seen) else source
+                return None if await self._claimer.superseded(claim, sender_cursor) else source
             except LogUnavailable as error:
                 logger.warning("the history of %s could not be read: %s", claim.stream, error)
                 if loop.time() > give_up_at:
                     return _failing(error)
             await asyncio.sleep(_LOOK_AGAIN)
 
-    async def replay(
-        self,
-        stream: str,
-        *,
-        from_seq_num: int | None = None,
-        live: bool = True,
-        deadline: float | None = None,
-    ) -> Response:
-        """Server-sent events: what is finished as one snapshot, the running answer, then everything live.
+    def subscribe(
+        self, stream: str, cursor: int | None, *, ended_too: bool = False
+    ) -> tuple[Tail, asyncio.Task[Subscription]]:
+        """Begin to follow a stream from a cursor; the task ends once the log is read up to its tail.
 
-        With ``from_seq_num`` (the last event id a client got) only what came after it, if that lies in the newest
-        generation. ``deadline`` is the loop time at which the platform ends the process.
+        ``ended_too`` also takes a generation that just ended, in the modes other than session.
         """
-        if self._mode != "session":
-            return await self._active(stream, from_seq_num, deadline)
-        hub = self._hubs.get(stream)
-        attaching = asyncio.create_task(hub.attach(from_seq_num), name=f"attach {stream}")
-        try:
-            await asyncio.wait({attaching}, timeout=_FIRST_LOOK)
-        except asyncio.CancelledError:
-            leave(hub, attaching)
-            raise
-        if attaching.done():
-            error = attaching.exception()
-            if isinstance(error, ChatError):
-                return error_response(error)
-        return ReplayResponse(hub, attaching, live=live, ends_at=self._ends_at(deadline))
+        tail = self._tails.get(stream)
+        return tail, asyncio.create_task(tail.attach(cursor, ended_too=ended_too), name=f"attach {stream}")
 
-    async def _active(
-        self, stream: str, cursor: int | None, deadline: float | None, *, ended_too: bool = False
-    ) -> Response:
-        """The running generation up to its end; 204 if none runs (unless one that just ended will do)."""
-        hub = self._hubs.get(stream)
-        attaching = asyncio.create_task(hub.attach(cursor, ended_too=ended_too), name=f"attach {stream}")
-        try:
-            subscription = await attaching
-        except ChatError as error:
-            return error_response(error)
-        except asyncio.CancelledError:
-            leave(hub, attaching)
-            raise
-        if subscription.nothing:
-            hub.detach(subscription)
-            return Response(status_code=204, headers=_NO_STORE)
-        return ReplayResponse(hub, attaching, live=True, ends_at=self._ends_at(deadline))
-
-    def _ends_at(self, deadline: float | None) -> float | None:
-        """Loop time at which a response must end."""
-        now = asyncio.get_running_loop().time()
-        ends = [] if self._response_lease is None else [now + self._response_lease]
-        if deadline is not None:
-            ends.append(deadline - _DEADLINE_MARGIN)
-        return min(ends, default=None)
-
-    async def stop_session(self, stream: str, *, run_id: str | None = None) -> Response:
-        """End the running generation (only if it is ``run_id``, when given): 202 stopped, 204 nothing runs."""
-        if not self._enable_stop:
-            return error_response(BadRequest(403, "Stopping is switched off on this server."))
+    async def stop(self, stream: str, run_id: str | None = None) -> Stopped:
+        """End the running generation (only if it is ``run_id``, when given). Raises LogUnavailable."""
         runner = self._runners.get(stream)
-        try:
-            stopped = await stop(self._log, stream, run_id=run_id)
-        except ChatError as error:
-            return error_response(error)
-        if stopped is not Stopped.STOPPED:
-            return Response(status_code=204, headers=_NO_STORE)
+        stopped = await stop(self._log, stream, run_id=run_id)
         # By now the next run may have begun here.
-        if runner is not None and self._runners.get(stream) is runner:
+        if stopped is Stopped.STOPPED and runner is not None and self._runners.get(stream) is runner:
             runner.abort()
-        return Response(status_code=202, headers=_NO_STORE)
+        return stopped
+
+    def end_readers(self) -> None:
+        """Cut every subscription, so that the responses end."""
+        self._tails.cut()
 
     async def close(self) -> None:
-        """Cut the readers off and close the log. Await the runs handed to ``wait_until`` first."""
-        await self._background.drain(_DRAIN)
-        await self._hubs.close()
+        """Cut the readers off and close the log."""
+        await self._tails.close()
         await self._log.close()
+
+
+def _key(run_id: str | None) -> str | None:
+    return tokens.key_of(run_id) if run_id is not None else None
 
 
 def _failing(error: Exception) -> Source:
@@ -323,72 +223,3 @@ def _failing(error: Exception) -> Source:
         yield
 
     return source
-
-
-async def _behind(wait_until: WaitUntil | None, work: Coroutine[Any, Any, Any]) -> None:
-    """Hand the work over; without anybody to take it, wait for it."""
-    if wait_until is None:
-        await work
-    else:
-        wait_until(work)
-
-
-async def _discard(chunks: object) -> None:
-    close = getattr(chunks, "aclose", None)
-    if close is not None:
-        await close()
-
-
-def create_resumable_chat(
-    *,
-    log: Log | None = None,
-    access_token: str | None = None,
-    basin: str | None = None,
-    endpoints: tuple[str, str] | None = None,
-    encryption_key: str | None = None,
-    mode: Mode | None = None,
-    enable_stop: bool = True,
-    lease_duration_ms: int | None = None,
-    on_error: Callable[[BaseException], str] = default_on_error,
-    batch_size: int = 10,
-    linger_duration_ms: int = 50,
-    environ: Mapping[str, str] = os.environ,
-) -> ResumableChat:
-    """A chat server on ``log``, on the S2 basin given, or on the log that the environment names.
-
-    ``access_token`` and ``basin`` name an S2 basin; ``endpoints`` (account, basin) another S2 than the cloud's;
-    ``encryption_key`` is base64, and needs a basin with a ``stream_cipher``. ``mode`` "session" keeps whole chats;
-    "shared" (one stream, its active generation only) and "single-use" (one stream for each generation) make a stream
-    of chunks resumable. When the log comes from the environment, so do ``mode`` and ``lease_duration_ms`` if they are
-    None (docs/configuration.md); otherwise ``mode`` is "session", and ``lease_duration_ms`` 15,000 in session mode,
-    5,000 in the others.
-
-    Raises ConfigurationError.
-    """
-    if mode is not None and mode not in get_args(Mode):
-        raise ConfigurationError(f"mode is {mode!r}; it must be one of {', '.join(get_args(Mode))}.")
-    if batch_size < 1 or linger_duration_ms < 0 or (lease_duration_ms or MIN_LEASE_MS) < MIN_LEASE_MS:
-        raise ConfigurationError(
-            f"batch_size must be at least 1, linger_duration_ms at least 0, lease_duration_ms at least {MIN_LEASE_MS} "
-            "(a writer's heartbeat comes every second)."
-        )
-    if any((access_token, basin, endpoints, encryption_key)):
-        if log is not None or not access_token or not basin:
-            raise ConfigurationError("Give either a log, or access_token and basin together.")
-        log = open_log(S2Settings(access_token, basin, endpoints, encryption_key))
-    if log is None:
-        settings = Settings.from_environ(environ)
-        log = open_log(settings.log)
-        mode = mode or settings.mode
-        lease_duration_ms = lease_duration_ms or settings.lease_ms
-    mode = mode or "session"
-    return ResumableChat(
-        log,
-        mode=mode,
-        enable_stop=enable_stop,
-        lease_duration_ms=lease_duration_ms or LEASE_MS[mode],
-        on_error=on_error,
-        batch_size=batch_size,
-        linger_duration_ms=linger_duration_ms,
-        response_lease=LAMBDA_RESPONSE_SECONDS if "AWS_LAMBDA_FUNCTION_NAME" in environ else None,
-    )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, cast, get_args
 
 from .errors import ConfigurationError
-from .secret_store import is_set, read_secret, variables
+from .secret_settings import is_set, read_secret, variables
 
 if TYPE_CHECKING:
     from .log.port import Log

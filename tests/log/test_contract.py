@@ -16,8 +16,9 @@ from resumable_chat.errors import (
     RecordTooLarge,
     SeqNumMismatch,
 )
-from resumable_chat.log.port import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, Log
-from resumable_chat.records import HEARTBEAT, NewRecord, Record, fence, trim
+from resumable_chat.log.port import Log
+from resumable_chat.protocol.limits import MAX_BATCH_BYTES, MAX_BATCH_RECORDS
+from resumable_chat.protocol.records import HEARTBEAT, NewRecord, Record, fence, trim
 
 from .engines import ENGINES, Engine
 

@@ -20,9 +20,9 @@ from lambda_asgi import Background
 from resumable_chat import ResumableChat, create_resumable_chat
 from resumable_chat.errors import AppendOutcomeUnknown, LogError, LogUnavailable
 from resumable_chat.log import s2 as module
-from resumable_chat.log.port import MAX_BATCH_BYTES
 from resumable_chat.log.s2 import S2Log
-from resumable_chat.records import NewRecord, fence
+from resumable_chat.protocol.limits import MAX_BATCH_BYTES
+from resumable_chat.protocol.records import NewRecord, fence
 
 from ..chats import Tab, Words, chunks_of, replayed, story, user
 from ..servers import Lite, free_port

@@ -13,12 +13,12 @@ import pytest
 
 from resumable_chat.errors import LogError, LogUnavailable
 from resumable_chat.log.sqlite import SqliteLog
-from resumable_chat.records import NewRecord, fence
+from resumable_chat.protocol.records import NewRecord, fence
 
 _WRITER = """
 import asyncio, sys
 from resumable_chat.log.sqlite import SqliteLog
-from resumable_chat.records import NewRecord
+from resumable_chat.protocol.records import NewRecord
 
 async def main():
     log = SqliteLog(sys.argv[1])

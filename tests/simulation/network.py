@@ -17,9 +17,9 @@ from resumable_chat.errors import (
     LogUnavailable,
     SeqNumMismatch,
 )
-from resumable_chat.log.limits import check_limits
 from resumable_chat.log.port import Appended, AppendSession, Tail
-from resumable_chat.records import NewRecord, Record, fence_token, trim_point
+from resumable_chat.protocol.limits import check_limits
+from resumable_chat.protocol.records import NewRecord, Record, fence_token, trim_point
 
 from .loop import Process, VirtualLoop
 

@@ -14,10 +14,11 @@ from typing import Any
 from unittest import mock
 
 from lambda_asgi import Background
-from resumable_chat import ResumableChat, tokens
-from resumable_chat.chunks import decode
-from resumable_chat.generation import claim
-from resumable_chat.records import Kind, Record, fence_token, kind
+from resumable_chat import ResumableChat
+from resumable_chat.engine import claim
+from resumable_chat.protocol import tokens
+from resumable_chat.protocol.chunks import decode
+from resumable_chat.protocol.records import Kind, Record, fence_token, kind
 from resumable_chat.transcript.snapshot import read_snapshot
 
 from .loop import CURRENT, Process, Stalled, VirtualLoop

@@ -8,7 +8,7 @@ from typing import Any
 import airspeed
 import pytest
 
-from resumable_chat.cors import ALLOWED_HEADERS, ALLOWED_METHODS, PREFLIGHT_SECONDS
+from resumable_chat.web.cors import ALLOWED_HEADERS, ALLOWED_METHODS, PREFLIGHT_SECONDS
 
 from .cloudformation import AUTHS, GIVEN, Refused, Stack, source
 

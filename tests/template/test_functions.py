@@ -12,8 +12,8 @@ import pytest
 
 from lambda_asgi.logs import JsonFormatter
 from resumable_chat import chat
-from resumable_chat.replay.response import KEEP_ALIVE_SECONDS
 from resumable_chat.settings import MAX_PREFIX_BYTES, MIN_LEASE_MS, Settings, source_from_environ
+from resumable_chat.web.responses import KEEP_ALIVE_SECONDS
 
 from .cloudformation import AUTHS, GIVEN, ROOT, SECRET, Refused, Stack, source
 
@@ -239,7 +239,7 @@ def test_every_setting_is_in_the_readme() -> None:
 
 def test_the_template_sets_what_the_runtime_reads() -> None:
     """The same for the runtime's own variables."""
-    text = "".join(path.read_text() for path in (ROOT / "lib" / "lambda_asgi").glob("*.py"))
+    text = "".join(path.read_text() for path in (ROOT / "lib" / "lambda_asgi" / "src" / "lambda_asgi").glob("*.py"))
     for name in FUNCTIONS:
         for variable in Stack(**OPEN).environment(name):
             assert not variable.startswith("LAMBDA_ASGI_") or f'"{variable}"' in text
@@ -248,7 +248,7 @@ def test_the_template_sets_what_the_runtime_reads() -> None:
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_the_settings_of_every_function_can_be_used(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the template sets, with the secrets in it, is a complete configuration."""
-    monkeypatch.setattr("resumable_chat.secret_store._fetch", lambda kind, variable, place: "dG9rZW4=")
+    monkeypatch.setattr("resumable_chat.aws.secret_store.fetch", lambda kind, variable, place: "dG9rZW4=")
     environ = {**Stack(**EVERYTHING).environment(name), "AWS_LAMBDA_FUNCTION_NAME": name}
     settings = Settings.from_environ(environ)
     assert (settings.auth, settings.stream_prefix, settings.mode) == ("required", "chat/", "session")

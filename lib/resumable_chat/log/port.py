@@ -15,13 +15,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from ..records import NewRecord, Record
-
-MAX_BATCH_RECORDS = 1000
-MAX_BATCH_BYTES = 1024 * 1024
-"""Limit of one batch, and so of one record, in metered bytes (see ``records.metered_bytes``)."""
-
-MAX_TOKEN_BYTES = 36
+from ..protocol.records import NewRecord, Record
 
 
 class Tail(NamedTuple):

@@ -27,8 +27,8 @@ from ..errors import (
     LogUnavailable,
     SeqNumMismatch,
 )
-from ..records import NewRecord, Record
-from .limits import check_limits
+from ..protocol.limits import check_limits
+from ..protocol.records import NewRecord, Record
 from .port import Appended, AppendSession, Tail
 
 T = TypeVar("T")

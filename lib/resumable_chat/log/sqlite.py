@@ -28,8 +28,8 @@ from ..errors import (
     LogUnavailable,
     SeqNumMismatch,
 )
-from ..records import Header, NewRecord, Record, fence_token, trim_point
-from .limits import check_limits
+from ..protocol.limits import check_limits
+from ..protocol.records import Header, NewRecord, Record, fence_token, trim_point
 from .port import Appended, AppendSession, Tail
 
 _APPLICATION_ID: Final = 0x72636874  # "rcht"

@@ -15,7 +15,7 @@ from typing import Any, Final
 import httpx
 
 from ..errors import ConfigurationError
-from ..secret_store import read_secret
+from ..secret_settings import read_secret
 from .openai_messages import chat_messages
 from .port import Chunk, SourceContext, SourceError
 

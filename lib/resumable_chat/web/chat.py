@@ -1,0 +1,296 @@
+"""The public object, with the documented names: it answers with Starlette responses."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from typing import Any, Final, get_args
+
+from starlette.responses import JSONResponse, Response
+
+from ..chat import LEASE_MS, Accepted, Chat, Options, Repeated, SendRequest
+from ..engine.ending import Stopped
+from ..engine.runner import DEFAULT_ERROR, default_on_error
+from ..errors import BadRequest, ChatError, ConfigurationError, LogUnavailable
+from ..log.port import Log
+from ..protocol.turns import normalise
+from ..settings import MIN_LEASE_MS, Delivery, Mode, S2Settings, Settings, open_log
+from ..sources.port import Source
+from .background import Background
+from .responses import ReplayResponse, leave
+
+logger = logging.getLogger(__name__)
+
+WaitUntil = Callable[[Coroutine[Any, Any, Any]], object]
+
+LAMBDA_RESPONSE_SECONDS: Final = 60.0
+_DEADLINE_MARGIN: Final = 2.0
+_FIRST_LOOK: Final = 0.05
+"""Seconds that a replay waits for the log before its headers go out, so that a log out of reach is a 503."""
+
+_DRAIN: Final = 5.0
+
+_NO_STORE: Final = {"Cache-Control": "no-store"}
+
+
+def error_response(error: ChatError) -> Response:
+    """Return the JSON answer to an error: BadRequest's own status, 503 for a log out of reach, 500 otherwise."""
+    if isinstance(error, BadRequest):
+        return JSONResponse({"detail": error.detail}, error.status, _NO_STORE)
+    if isinstance(error, LogUnavailable):
+        logger.error("the log is unavailable: %s", error)
+        detail = "The chat log cannot be reached. Nothing was lost; try again in a moment."
+        return JSONResponse({"detail": detail}, 503, {**_NO_STORE, "Retry-After": "1"})
+    logger.error("the request failed", exc_info=error)
+    return JSONResponse({"detail": DEFAULT_ERROR}, 500, _NO_STORE)
+
+
+class ResumableChat:
+    """Sends, replays and stops chats. Make one per process with ``create_resumable_chat``, and close it at the end.
+
+    ``stream`` is the name of a chat's stream in the log, everywhere. The methods return Starlette responses, also
+    for errors: ``{"detail": …}`` with the status of section "HTTP" in docs/protocol.md.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        *,
+        mode: Mode = "session",
+        enable_stop: bool = True,
+        lease_duration_ms: int = LEASE_MS["session"],
+        on_error: Callable[[BaseException], str] = default_on_error,
+        batch_size: int = 10,
+        linger_duration_ms: int = 50,
+        response_lease: float | None = None,
+    ) -> None:
+        options = Options(
+            mode=mode,
+            lease=lease_duration_ms / 1000,
+            on_error=on_error,
+            batch_size=batch_size,
+            linger=linger_duration_ms / 1000,
+        )
+        self._chat = Chat(log, options)
+        self._mode = mode
+        self._enable_stop = enable_stop
+        self._response_lease = response_lease
+        self._background = Background()
+
+    async def make_session_response(
+        self,
+        stream: str,
+        *,
+        messages: Any,
+        source: Source,
+        wait_until: WaitUntil | None = None,
+        run_id: str | None = None,
+        seen: int | None = None,
+        data: Mapping[str, Any] | None = None,
+        thread_id: str | None = None,
+        deadline: float | None = None,
+    ) -> Response:
+        """Store the user's message, answer 202, and run ``source`` behind the response.
+
+        ``messages`` is the submitted list (UIMessages, or AG-UI rows with ``content``), ``run_id`` the idempotency
+        key, ``seen`` the sender's cursor, ``thread_id`` the chat's name for clients and the source (None: the
+        stream's), ``deadline`` the loop time at which the platform ends the process. ``wait_until`` is handed the
+        coroutine that runs the source; without it, this waits until all is stored.
+        """
+        try:
+            if self._mode != "session":
+                raise ConfigurationError(f"make_session_response is for mode 'session'; this chat is {self._mode!r}.")
+            request = SendRequest(normalise(messages), run_id, seen, data or {}, thread_id, deadline)
+            outcome = await self._chat.send(stream, request, source)
+        except ChatError as error:
+            return error_response(error)
+        if isinstance(outcome, Accepted):
+            await _behind(wait_until, outcome.work)
+        return Response(status_code=202, headers=_NO_STORE)
+
+    async def make_resumable(
+        self,
+        stream: str,
+        chunks: AsyncIterator[Any] | Source,
+        *,
+        delivery: Delivery = "response",
+        wait_until: WaitUntil | None = None,
+        run_id: str | None = None,
+        thread_id: str | None = None,
+        deadline: float | None = None,
+    ) -> Response:
+        """Store these chunks as the stream's generation, in the modes ``single-use`` and ``shared``.
+
+        ``chunks`` may also be a source, which is called with no messages and the run's context once the stream is
+        claimed. ``delivery`` "response" answers with the chunks as they land in the log, as server-sent events, and
+        "replay" with 202, for clients that read the replay. 409 if the stream is in use, unless by this very
+        ``run_id``. The writing goes on when the reader leaves; ``wait_until`` is handed its coroutine, otherwise the
+        response ends after it.
+        """
+        source: Source = chunks if callable(chunks) else lambda messages, context: chunks
+        try:
+            if self._mode == "session":
+                raise ConfigurationError("make_resumable is for the modes 'single-use' and 'shared'.")
+            request = SendRequest(run_id=run_id, thread_id=thread_id, deadline=deadline)
+            outcome = await self._chat.write(stream, request, source)
+        except ChatError as error:
+            await _discard(chunks)
+            return error_response(error)
+        if isinstance(outcome, Repeated):
+            await _discard(chunks)
+        else:
+            if delivery == "response" and wait_until is None:
+                wait_until = self._background.wait_until
+            await _behind(wait_until, outcome.work)
+        if delivery == "replay":
+            return Response(status_code=202, headers=_NO_STORE)
+        start = outcome.start if isinstance(outcome, Accepted) else None
+        return await self._active(stream, start, deadline, ended_too=True)
+
+    async def replay(
+        self,
+        stream: str,
+        *,
+        from_seq_num: int | None = None,
+        live: bool = True,
+        deadline: float | None = None,
+    ) -> Response:
+        """Answer with server-sent events: the finished messages as one snapshot, the running answer, then all live.
+
+        With ``from_seq_num`` (the last event id a client got) only what came after it, if that lies in the newest
+        generation. ``deadline`` is the loop time at which the platform ends the process.
+        """
+        if self._mode != "session":
+            return await self._active(stream, from_seq_num, deadline)
+        tail, attaching = self._chat.subscribe(stream, from_seq_num)
+        try:
+            await asyncio.wait({attaching}, timeout=_FIRST_LOOK)
+        except asyncio.CancelledError:
+            leave(tail, attaching)
+            raise
+        if attaching.done():
+            error = attaching.exception()
+            if isinstance(error, ChatError):
+                return error_response(error)
+        return ReplayResponse(tail, attaching, live=live, ends_at=self._ends_at(deadline))
+
+    async def _active(
+        self, stream: str, cursor: int | None, deadline: float | None, *, ended_too: bool = False
+    ) -> Response:
+        """Answer with the running generation up to its end; 204 if none runs (unless one that just ended will do)."""
+        tail, attaching = self._chat.subscribe(stream, cursor, ended_too=ended_too)
+        try:
+            subscription = await attaching
+        except ChatError as error:
+            return error_response(error)
+        except asyncio.CancelledError:
+            leave(tail, attaching)
+            raise
+        if subscription.nothing:
+            tail.detach(subscription)
+            return Response(status_code=204, headers=_NO_STORE)
+        return ReplayResponse(tail, attaching, live=True, ends_at=self._ends_at(deadline))
+
+    def _ends_at(self, deadline: float | None) -> float | None:
+        """Return the loop time at which a response must end."""
+        now = asyncio.get_running_loop().time()
+        ends = [] if self._response_lease is None else [now + self._response_lease]
+        if deadline is not None:
+            ends.append(deadline - _DEADLINE_MARGIN)
+        return min(ends, default=None)
+
+    async def stop_session(self, stream: str, *, run_id: str | None = None) -> Response:
+        """End the running generation (only if it is ``run_id``, when given): 202 stopped, 204 nothing runs."""
+        if not self._enable_stop:
+            return error_response(BadRequest(403, "Stopping is switched off on this server."))
+        try:
+            stopped = await self._chat.stop(stream, run_id)
+        except ChatError as error:
+            return error_response(error)
+        return Response(status_code=202 if stopped is Stopped.STOPPED else 204, headers=_NO_STORE)
+
+    @property
+    def mode(self) -> Mode:
+        """The mode that this chat was made with."""
+        return self._mode
+
+    def end_readers(self) -> None:
+        """End every open replay, so that a server can shut down; clients reconnect with their cursor."""
+        self._chat.end_readers()
+
+    async def close(self) -> None:
+        """Cut the readers off and close the log. Await the runs handed to ``wait_until`` first."""
+        await self._background.drain(_DRAIN)
+        await self._chat.close()
+
+
+async def _behind(wait_until: WaitUntil | None, work: Coroutine[Any, Any, Any]) -> None:
+    """Hand the work over; without ``wait_until``, wait for it."""
+    if wait_until is None:
+        await work
+    else:
+        wait_until(work)
+
+
+async def _discard(chunks: object) -> None:
+    close = getattr(chunks, "aclose", None)
+    if close is not None:
+        await close()
+
+
+def create_resumable_chat(
+    *,
+    log: Log | None = None,
+    access_token: str | None = None,
+    basin: str | None = None,
+    endpoints: tuple[str, str] | None = None,
+    encryption_key: str | None = None,
+    mode: Mode | None = None,
+    enable_stop: bool = True,
+    lease_duration_ms: int | None = None,
+    on_error: Callable[[BaseException], str] = default_on_error,
+    batch_size: int = 10,
+    linger_duration_ms: int = 50,
+    environ: Mapping[str, str] | None = None,
+) -> ResumableChat:
+    """A chat server on ``log``, on the S2 basin given, or on the log that the environment names.
+
+    ``access_token`` and ``basin`` name an S2 basin; ``endpoints`` (account, basin) another S2 than the cloud's;
+    ``encryption_key`` is base64, and needs a basin with a ``stream_cipher``. ``mode`` "session" keeps whole chats;
+    "shared" (one stream, its active generation only) and "single-use" (one stream for each generation) make a stream
+    of chunks resumable. When the log comes from the environment, so do ``mode`` and ``lease_duration_ms`` if they are
+    None (docs/configuration.md); otherwise ``mode`` is "session", and ``lease_duration_ms`` 15,000 in session mode,
+    5,000 in the others.
+
+    Raises ConfigurationError.
+    """
+    environ = os.environ if environ is None else environ
+    if mode is not None and mode not in get_args(Mode):
+        raise ConfigurationError(f"mode is {mode!r}; it must be one of {', '.join(get_args(Mode))}.")
+    if batch_size < 1 or linger_duration_ms < 0 or (lease_duration_ms or MIN_LEASE_MS) < MIN_LEASE_MS:
+        raise ConfigurationError(
+            f"batch_size must be at least 1, linger_duration_ms at least 0, lease_duration_ms at least {MIN_LEASE_MS} "
+            "(a writer's heartbeat comes every second)."
+        )
+    if any((access_token, basin, endpoints, encryption_key)):
+        if log is not None or not access_token or not basin:
+            raise ConfigurationError("Give either a log, or access_token and basin together.")
+        log = open_log(S2Settings(access_token, basin, endpoints, encryption_key))
+    if log is None:
+        settings = Settings.from_environ(environ)
+        log = open_log(settings.log)
+        mode = mode or settings.mode
+        lease_duration_ms = lease_duration_ms or settings.lease_ms
+    mode = mode or "session"
+    return ResumableChat(
+        log,
+        mode=mode,
+        enable_stop=enable_stop,
+        lease_duration_ms=lease_duration_ms or LEASE_MS[mode],
+        on_error=on_error,
+        batch_size=batch_size,
+        linger_duration_ms=linger_duration_ms,
+        response_lease=LAMBDA_RESPONSE_SECONDS if "AWS_LAMBDA_FUNCTION_NAME" in environ else None,
+    )

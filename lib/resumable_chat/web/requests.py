@@ -1,0 +1,126 @@
+"""Requests of the chat routes, read and checked before anything else sees them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from starlette.requests import Request
+
+from ..errors import BadRequest
+
+MAX_BODY_BYTES: Final = 6 * 1024 * 1024
+"""What Lambda takes as a request; the same holds locally, so that nothing works only there."""
+
+_CHAT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
+_MAX_RUN_ID: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class SendRequest:
+    """POST: the chat, the submitted messages as they came, the idempotency key and the sender's cursor."""
+
+    chat_id: str
+    messages: Any
+    run_id: str | None
+    seen: int | None
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRequest:
+    """GET: the chat, and the cursor to go on from."""
+
+    chat_id: str
+    cursor: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequest:
+    """DELETE: the chat, and the run to stop (None: whichever runs)."""
+
+    chat_id: str
+    run_id: str | None
+
+
+async def read_send(request: Request) -> SendRequest:
+    """Raises BadRequest (400, 413)."""
+    body = await _json_object(request)
+    data = body.get("data")
+    if data is not None and not isinstance(data, dict):
+        raise BadRequest(400, "`data` must be an object.")
+    if "messages" not in body:
+        raise BadRequest(400, "`messages` is missing: send the list of messages.")
+    run_id = body.get("runId", request.headers.get("x-run-id", request.headers.get("idempotency-key")))
+    return SendRequest(
+        chat_id=_chat_id(body.get("id")),
+        messages=body["messages"],
+        run_id=_run_id(run_id),
+        seen=_cursor(body.get("from"), "from"),
+        data=data or {},
+    )
+
+
+def read_replay(request: Request) -> ReplayRequest:
+    """Raises BadRequest (400)."""
+    last = request.headers.get("last-event-id")
+    query = request.query_params
+    cursor = _cursor(last, "Last-Event-ID") if last else _cursor(query.get("from"), "from")
+    return ReplayRequest(_chat_id(query.get("id")), cursor)
+
+
+async def read_stop(request: Request) -> StopRequest:
+    """Raises BadRequest (400, 413)."""
+    named: Mapping[str, Any] = request.query_params
+    if "id" not in named:
+        named = await _json_object(request)
+    return StopRequest(_chat_id(named.get("id")), _run_id(named.get("runId")))
+
+
+async def _json_object(request: Request) -> dict[str, Any]:
+    received = bytearray()
+    async for part in request.stream():
+        received += part
+        if len(received) > MAX_BODY_BYTES:
+            raise BadRequest(
+                413,
+                f"The request is over {MAX_BODY_BYTES:,} bytes. Upload large files elsewhere and send their URL.",
+            )
+    try:
+        body = orjson.loads(received)
+    except ValueError as error:
+        raise BadRequest(400, f"The body must be JSON: {error}.") from error
+    if not isinstance(body, dict):
+        raise BadRequest(400, "The body must be a JSON object.")
+    return body
+
+
+def _chat_id(value: Any) -> str:
+    if value is None or value == "":
+        raise BadRequest(400, "`id` is missing: name the chat.")
+    if not isinstance(value, str) or not _CHAT_ID.fullmatch(value):
+        raise BadRequest(
+            400, "`id` must be 1 to 128 letters, digits, `_`, `.`, `:` or `-`, the first a letter or digit."
+        )
+    return value
+
+
+def _run_id(value: Any) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or not 0 < len(value) <= _MAX_RUN_ID:
+        raise BadRequest(400, f"`runId` must be a string of 1 to {_MAX_RUN_ID} characters.")
+    return value
+
+
+def _cursor(value: Any, name: str) -> int | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 18:
+        return int(value)
+    if type(value) is int and 0 <= value < 10**18:
+        return value
+    raise BadRequest(400, f"`{name}` must be the id of an event: a whole number, 0 or more.")
