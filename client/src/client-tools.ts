@@ -6,8 +6,8 @@ type Loose = Record<string, unknown>
 /**
  * Keeps client tools to the tab that sent the run.
  *
- * `ChatClient` runs a tool when it sees `CUSTOM tool-input-available` or an interrupt of the kind `client_tool`, whoever
- * sent the run: every tab that has the chat open would, and again after each reconnect.
+ * `ChatClient` runs a tool when it sees `CUSTOM tool-input-available` or an interrupt of the kind `client_tool`, from
+ * whichever tab the run was sent: every tab that has the chat open would run it, and again after each reconnect.
  */
 export class ClientTools {
   readonly #own: OwnRuns

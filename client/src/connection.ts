@@ -6,9 +6,9 @@ import type { S2ConnectionFor, S2ConnectionOptions } from './types.js'
 /**
  * Connect TanStack AI's `useChat` (or `ChatClient`) to a server that keeps its chats in a log.
  *
- * In mode `session`, pass `live: true` to `useChat`: the chat is read from the log, sent messages included. In the modes
- * `single-use` and `shared`, the response to the send brings the chunks; with `subscribeUrl` a broken response is read on
- * from there, as is the running answer after a reload.
+ * In mode `session`, pass `live: true` to `useChat`: the chat is read from the log, sent messages included. In the
+ * modes `single-use` and `shared`, the response to the send brings the chunks; with `subscribeUrl` a broken response is
+ * read on from there, as is the running answer after a reload.
  *
  * Throws TypeError if the options do not fit together.
  */

@@ -31,8 +31,8 @@ type Doubt = 'shown' | 'unseen'
  * Tracks which runs a subscriber has seen start, so that each gets an end.
  *
  * A client waits for the RUN_FINISHED or RUN_ERROR of each run. After a gap, a reader may get a snapshot with the whole
- * answer instead: then the end is made up here, so that nothing waits for ever. The chunks of a run that goes on follow a
- * snapshot at once, from its RUN_STARTED on; so does the RUN_FINISHED of an interrupt that is still pending.
+ * answer instead: then the end is made up here, so that nothing waits for ever. The chunks of a run that goes on follow
+ * a snapshot at once, from its RUN_STARTED on; so does the RUN_FINISHED of an interrupt that is still pending.
  */
 export class Delivery {
   readonly #own: OwnRuns

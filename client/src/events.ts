@@ -73,7 +73,7 @@ function cursorOf(id: string | undefined): number | undefined {
   return Number.isSafeInteger(cursor) ? cursor : undefined
 }
 
-/** Return the chunk in an event's data, if it is one. Nothing else (`[DONE]`, an empty event) is fatal: a log may hold it. */
+/** Return the chunk in an event's data. Anything else (`[DONE]`, an empty event) is not fatal: a log may hold it. */
 function chunkOf(data: string): StreamChunk | undefined {
   try {
     const chunk: unknown = JSON.parse(data)

@@ -87,6 +87,8 @@ export async function* readGeneration(options: GenerationOptions): AsyncGenerato
     options.broken(broken, Date.now() + wait)
     await waits.sleep(wait, signal)
     if (signal.aborted) throw abortError()
+    // A machine that slept may be late.
+    if (Date.now() >= deadline) throw broken
   }
 }
 

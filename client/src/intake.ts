@@ -18,7 +18,7 @@ export interface End {
   error?: Error
 }
 
-/** Takes in response after response of one log: puts each chunk into the queue once, and ends the runs that are over. */
+/** Takes in the responses of one log: queues each chunk once, and ends the runs that are over. */
 export class Intake {
   readonly delivery: Delivery
   readonly queue = new Queue()
@@ -67,7 +67,7 @@ export class Intake {
     await this.#pass(this.delivery.nothing(), undefined)
   }
 
-  /** Read a response to its end. `heard` is called whenever bytes arrive. Throws S2StreamError for what is no stream. */
+  /** Read a response to its end. `heard` is called whenever bytes arrive. Throws S2StreamError for endless events. */
   async read(body: ReadableStream<Uint8Array>, signal: AbortSignal, heard: () => void): Promise<End> {
     const openedAt = Date.now()
     // What is due is due from this response, which has only begun.
@@ -153,7 +153,7 @@ export class Intake {
     return Math.min(settleAt, overdue ? this.#checkAt : Infinity)
   }
 
-  /** Settle the doubt that is due. Return whether an accepted send is overdue instead, and the stream to be reopened. */
+  /** Settle the doubt that is due. Return true if the stream must be reopened, because an accepted send is overdue. */
   async #isOverdue(): Promise<boolean> {
     const now = Date.now()
     if (now < this.#checkDue()) return false

@@ -11,8 +11,8 @@ export interface Item {
 }
 
 /**
- * A bounded queue of chunks between the reader of a stream and one consumer. Deltas that wait in it together are merged,
- * so that a slow consumer does not lag behind a fast stream.
+ * A bounded queue of chunks between the reader of a stream and one consumer. Deltas that wait in it together are
+ * merged, so that a slow consumer does not lag behind a fast stream.
  */
 export class Queue {
   #items: Item[] = []

@@ -59,8 +59,8 @@ export class Requests {
 
   /** GET the stored chat of a thread as JSON, of whatever shape. Throws S2UnavailableError if it takes too long. */
   async history(parameters: Record<string, string | number | undefined>): Promise<unknown> {
-    const entries = Object.entries(parameters)
-    const url = entries.reduce((given, [name, value]) => withParameter(given, name, value), urlOf(this.#options.hydrateUrl ?? ''))
+    let url = urlOf(this.#options.hydrateUrl ?? '')
+    for (const [name, value] of Object.entries(parameters)) url = withParameter(url, name, value)
     const request = { method: 'GET', headers: { Accept: 'application/json' }, cache: 'no-store' as const }
     return within('The history', this.#timing.stalledAfter, undefined, async (signal) => {
       const response = await this.#fetch('The history', url, { ...request, signal })
@@ -68,7 +68,8 @@ export class Requests {
         return await orAborted(response.json() as Promise<unknown>, signal)
       } catch (error) {
         if (signal.aborted) throw error
-        throw new S2StreamError('The history is not JSON. Is hydrateUrl right?', { status: response.status, cause: error })
+        const { status } = response
+        throw new S2StreamError('The history is not JSON. Is hydrateUrl right?', { status, cause: error })
       }
     })
   }

@@ -73,6 +73,8 @@ export async function persist<Answer>(
       if (Date.now() + wait > deadline) throw error
       await waits.sleep(wait, signal)
       if (signal?.aborted) throw abortError()
+      // A machine that slept may be late.
+      if (Date.now() >= deadline) throw error
     }
   }
 }

@@ -62,8 +62,8 @@ export class Session {
   }
 
   /**
-   * Read the chat from its beginning: a snapshot, the running answer, then everything live. Each subscription begins so,
-   * because it may be another client's. Ends only when the signal comes; throws the S2Error that ended it.
+   * Read the chat from its beginning: a snapshot, the running answer, then everything live. Each subscription begins
+   * so, because it may be another client's. Ends only when the signal comes; throws the S2Error that ended it.
    */
   subscribe(signal?: AbortSignal): AsyncGenerator<StreamChunk, void, undefined> {
     return closable((closed) => this.#read(closed), signal)

@@ -13,7 +13,11 @@ export function link(signal: AbortSignal | undefined, controller: AbortControlle
  * Settle as the promise does, or reject with an AbortError as soon as the signal comes: not everything that is waited
  * for heeds it. `late` gets what comes after that.
  */
-export function orAborted<T>(promise: Promise<T>, signal: AbortSignal, late: (value: T) => void = () => {}): Promise<T> {
+export function orAborted<T>(
+  promise: Promise<T>,
+  signal: AbortSignal,
+  late: (value: T) => void = () => {},
+): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(abortError())
     if (signal.aborted) abort()
@@ -27,8 +31,8 @@ export function orAborted<T>(promise: Promise<T>, signal: AbortSignal, late: (va
 }
 
 /**
- * Return an async generator that ends with the signal, and whose `return` also ends a `next` that is waiting. `generate`
- * gets the signal that says so.
+ * Return an async generator that ends with the signal, and whose `return` also ends a `next` that is waiting.
+ * `generate` gets the signal that says so.
  */
 export function closable<T>(
   generate: (signal: AbortSignal) => AsyncGenerator<T, void, undefined>,

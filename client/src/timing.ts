@@ -12,7 +12,7 @@ export interface Timing {
   healthyAfter: number
   /** `live` turns into `reconnecting` after this time without a stream. Default 2 s. */
   quietFor: number
-  /** The wait after the first failure. It doubles with each further failure, and half of it is random. Default 0.5 s. */
+  /** The wait after the first failure. It doubles with each further one, and half of it is random. Default 0.5 s. */
   firstRetry: number
   /** The longest wait between two attempts. Default 30 s. */
   longestRetry: number

@@ -3,8 +3,8 @@ import { link } from './signals.js'
 import { after } from './timing.js'
 
 /**
- * Make a request that must be answered within `ms`, or it fails with S2UnavailableError. `spared` may say, once the time
- * is over, that the answer does not matter any more: then the request goes on.
+ * Make a request that must be answered within `ms`, or it fails with S2UnavailableError. `spared` may say, once the
+ * time is over, that the answer does not matter any more: then the request goes on.
  *
  * The link to `signal` stays after success, for the body.
  */

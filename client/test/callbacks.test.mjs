@@ -6,7 +6,7 @@ import { CLIENTS, openTab } from './support/clients.mjs'
 import * as s from './support/scripted.mjs'
 
 const { frame, text, started, finished, snapshot, user } = s
-const LIMIT = { timeout: 30_000 }
+const LIMIT = { timeout: 120_000 }
 
 const uncaught = []
 const note = (error) => uncaught.push(error)
@@ -156,7 +156,7 @@ for (const name of ['headers', 'body', 'sendUrl', 'stopUrl', 'fetch']) {
     }
     const url = `${server.base}/api/chat`
     const values = { headers: {}, body: { id: 'c1' }, sendUrl: url, stopUrl: url, fetch }
-    const connection = s.connect(server, { [name]: fail(values[name]), timing: { sendDeadline: 50 } })
+    const connection = s.connect(server, { [name]: fail(values[name]), timing: { sendDeadline: 5_000, longestRetryVisible: 1_000 } })
     const reading = s.read(t, connection)
     await s.until('it reads', () => reading.chunks.length === 1)
     armed = true

@@ -6,7 +6,7 @@ import * as s from './support/scripted.mjs'
 import { follow, silent, virtual } from './support/virtual.mjs'
 
 const { frame, snapshot, started, user, assistant } = s
-const LIMIT = { timeout: 30_000 }
+const LIMIT = { timeout: 120_000 }
 const [, Newest] = CLIENTS.at(-1)
 const PENDING = [{ id: 'i1', reason: 'approval_required', toolCallId: 'c1', metadata: { kind: 'approval', toolName: 'pay', input: {} } }]
 const stored = { messages: [user('Pay'), assistant('…')], activeRun: { runId: 'r1' }, interrupts: { runId: 'r1', pending: PENDING } }

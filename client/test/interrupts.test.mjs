@@ -7,7 +7,7 @@ import { CLIENTS, live, openTab } from './support/clients.mjs'
 import * as s from './support/scripted.mjs'
 
 const { frame, started, finished, snapshot, user, start, text, end } = s
-const LIMIT = { timeout: 30_000 }
+const LIMIT = { timeout: 120_000 }
 const [, Newest] = CLIENTS.at(-1)
 const [, Oldest] = CLIENTS[0]
 

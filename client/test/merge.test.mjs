@@ -74,7 +74,7 @@ const DELTAS = Array.from({ length: 5000 }, (_, index) => `${index} `)
 const burst = () => DELTAS.map((delta, index) => frame(10 + index, text(delta))).join('')
 
 for (const [version, ChatClient] of CLIENTS) {
-  test(`ai-client ${version}: a burst of 5,000 deltas costs few chunks and shows the same`, { timeout: 30_000 }, async (t) => {
+  test(`ai-client ${version}: a burst of 5,000 deltas costs few chunks and shows the same`, { timeout: 120_000 }, async (t) => {
     const server = await s.scripted(t, { get: [s.stays(frame(1, snapshot()), frame(2, started()), frame(3, start()))] })
     let chunks = 0
     const tab = await live(openTab(t, ChatClient, s.connect(server), { onChunk: () => chunks++ }))

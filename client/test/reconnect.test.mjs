@@ -142,7 +142,7 @@ test('a watcher may be added twice, and may leave while it is called', async (t)
 })
 
 for (const [version, ChatClient] of CLIENTS) {
-  test(`ai-client ${version}: reload() right after sendMessage() posts a cursor that covers the whole answer`, { timeout: 30_000 }, async (t) => {
+  test(`ai-client ${version}: reload() right after sendMessage() posts a cursor that covers the whole answer`, { timeout: 120_000 }, async (t) => {
     const server = await s.scripted(t, {
       get: [s.stays(frame(1, snapshot()))],
       post: [

@@ -5,7 +5,7 @@ import * as s from './support/scripted.mjs'
 import { refused, reply, settled, silent, streaming, virtual, whole } from './support/virtual.mjs'
 
 const { frame, text, started, finished, start, snapshot, user } = s
-const LIMIT = { timeout: 30_000 }
+const LIMIT = { timeout: 120_000 }
 
 test('a stream is read on where it broke, and every chunk comes once', LIMIT, async (t) => {
   const server = await s.scripted(t, {
