@@ -66,6 +66,20 @@ test('a send waits no longer than the stream: a server that is back gets it at o
   assert.equal(sending.error, undefined)
 })
 
+test('a stream that opens takes a waiting send and a waiting stop along', async (t) => {
+  page('hidden')
+  const server = virtual(t, { get: [refused, streaming(frame(3, snapshot()))], post: [refused, reply(202)], delete: [refused, reply(204)] })
+  const slow = { firstRetry: 50_000, longestRetry: 50_000, longestRetryVisible: 50_000 }
+  const connection = server.connect({ timing: slow })
+  s.read(t, connection)
+  const acting = [follow(connection.send([user('x')])), follow(connection.stop())]
+  await settled()
+  assert.deepEqual(acting.map(({ done }) => done), [false, false])
+  show('visible')
+  await settled()
+  assert.deepEqual(acting.map(({ done, error }) => [done, error]), [[true, undefined], [true, undefined]])
+})
+
 test('reconnect() tries at once, however long the wait, and also what the server asked to wait for', async (t) => {
   for (const handler of [refused, reply(503, {}, { 'Retry-After': '100' }), silent]) {
     t.mock.timers.reset()
