@@ -108,6 +108,24 @@ for (const state of STATES) {
   })
 }
 
+test('return() ends a next() that waits, and the request that it waits for', LIMIT, async (t) => {
+  const server = await s.scripted(t, { get: [s.stays(frame(3, snapshot()))], post: [s.hangs()] })
+  const single = s.connect(server, { mode: 'single-use', subscribeUrl: undefined })
+  for (const [stream, requests] of [
+    [s.connect(server).subscribe(), server.gets],
+    [single.connect([user('hi')]), server.posts],
+  ]) {
+    if (requests === server.gets) await stream.next()
+    const waiting = stream.next().catch((error) => error)
+    await s.until('it is asked', () => requests().length === 1)
+    await stream.return()
+    const result = await waiting
+    assert.ok(result.done || result.name === 'AbortError')
+    assert.deepEqual(await stream.next(), { done: true, value: undefined })
+    await s.until('the request is closed', () => !requests()[0].open)
+  }
+})
+
 for (const [name, options] of [
   ['headers', (abort) => ({ headers: () => (abort(), {}) })],
   ['async headers', (abort) => ({ headers: async () => (await s.sleep(1), abort(), {}) })],
