@@ -100,6 +100,8 @@ class Completion:
 
     def _delta(self, delta: Mapping[str, Any]) -> list[Chunk]:
         text, reasoning, signature = read_content(delta)
+        if text and len(delta) == 1:
+            return self._answer.text(text)
         out: list[Chunk] = []
         if reasoning:
             out += self._answer.reasoning(reasoning)
@@ -144,6 +146,6 @@ def _choice(choices: Any) -> Mapping[str, Any] | None:
     if isinstance(choices, Mapping):
         choices = [choices]
     for choice in choices if isinstance(choices, list) else ():
-        if isinstance(choice, Mapping) and choice.get("index") in (0, None, "0"):
+        if isinstance(choice, dict) and choice.get("index") in (0, None, "0"):
             return choice
     return None

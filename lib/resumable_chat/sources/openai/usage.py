@@ -9,11 +9,11 @@ from typing import Any
 
 def read_usage(payload: Mapping[str, Any], choice: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Return the usage that a chunk reports: in itself, in its choice (Moonshot), or in ``x_groq``; else None."""
-    for holder in (payload, choice, payload.get("x_groq")):
-        usage = holder.get("usage") if isinstance(holder, dict) else None
-        if usage and isinstance(usage, dict):
-            return _counts(usage)
-    return None
+    usage = payload.get("usage") or (choice and choice.get("usage"))
+    if not usage and "x_groq" in payload:
+        groq = payload["x_groq"]
+        usage = groq.get("usage") if isinstance(groq, dict) else None
+    return _counts(usage) if usage and isinstance(usage, dict) else None
 
 
 def _counts(usage: Mapping[str, Any]) -> dict[str, Any]:
