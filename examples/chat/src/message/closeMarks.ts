@@ -39,17 +39,17 @@ function closeBold(text: string): string {
   return /^\S/.test(after) ? `${text.trimEnd().replace(/([^*])\*$/, '$1')}**` : text
 }
 
-/** Return a text with blanks for its code spans, and the last run of backticks that opens one without closing it. */
+/** Return a text with blanks for its code spans, and the backticks after the last one that open another. */
 function withoutCode(text: string): { prose: string; begun: { at: number; ticks: string } | null } {
   const runs = [...text.matchAll(/`+/g)].map((run) => ({ at: run.index, ticks: run[0] }))
   const lastOfLength = new Map(runs.map(({ ticks }, index) => [ticks.length, index]))
   let prose = ''
   let end = 0
-  let begun = null
+  let begun: { at: number; ticks: string } | null = null
   for (let index = 0; index < runs.length; index++) {
     const open = runs[index]!
     if (lastOfLength.get(open.ticks.length)! <= index) {
-      begun = open
+      begun ??= open
       continue
     }
     begun = null
