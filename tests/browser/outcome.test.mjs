@@ -68,13 +68,14 @@ test('Enter sends unless an input method has it', () => {
 })
 
 test('the page says what it waits for, and nothing while the connection is lost', () => {
-  const facts = { busy: true, sending: false, connection: 'live', begun: false, silent: false }
+  const facts = { busy: true, sending: false, connection: 'live', begun: false, reasoning: false, silent: false }
   assert.equal(page.activityOf({ ...facts, busy: false }), null)
   assert.equal(page.activityOf({ ...facts, sending: true, connection: 'reconnecting' }), 'sending')
   assert.equal(page.activityOf(facts), 'thinking')
   assert.equal(page.activityOf({ ...facts, silent: true }), 'thinking')
   assert.equal(page.activityOf({ ...facts, begun: true }), 'writing')
   assert.equal(page.activityOf({ ...facts, begun: true, silent: true }), 'waiting')
+  assert.equal(page.activityOf({ ...facts, begun: true, reasoning: true }), null)
   for (const connection of ['reconnecting', 'connecting', 'failed', 'paused']) assert.equal(page.activityOf({ ...facts, connection }), null)
 })
 

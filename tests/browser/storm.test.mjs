@@ -43,14 +43,14 @@ test(`whatever is done to a chat, all tabs end with the same (seed ${SEED})`, { 
       const count = await answers.count()
       if (count === 0) return
       const answer = answers.nth(Math.max(0, count - 1 - below(2)))
-      await soon(answer.getByRole('button', { name: 'Write this answer anew' }))
+      await soon(answer.getByRole('button', { name: 'Regenerate' }))
     },
     async edit(tab) {
       const own = tab.page.locator('article[data-role=user]')
       const count = await own.count()
       if (count === 0) return
       const message = own.nth(Math.max(0, count - 1 - below(3)))
-      await soon(message.getByRole('button', { name: 'Edit and send again' }))
+      await soon(message.getByRole('button', { name: 'Edit' }))
       const field = tab.page.getByLabel('Edit message')
       await field.fill(`count ${5 + below(50)} every 5, edit ${++sent}`, { timeout: 500 }).catch(() => {})
       await field.press('Enter', { timeout: 500 }).catch(() => {})

@@ -28,7 +28,7 @@ export function QueueList({ queue, held, onRemove, onSendNow }: Props) {
       </ul>
       {held && (
         <p>
-          <span>The last answer did not finish, so this waits for you.</span>
+          <span dir="auto">Sending is paused, because the last turn did not finish.</span>
           <button type="button" onClick={onSendNow}>
             Send now
           </button>

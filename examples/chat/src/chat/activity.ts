@@ -18,6 +18,8 @@ interface Facts {
   connection: S2ConnectionState
   /** The answer has content. */
   begun: boolean
+  /** The newest content is reasoning, which says itself that the model is thinking. */
+  reasoning: boolean
   /** Nothing has come for `SILENCE` milliseconds. */
   silent: boolean
 }
@@ -25,10 +27,11 @@ interface Facts {
 /** Milliseconds without a chunk after which an answer that has begun is waited for. */
 export const SILENCE = 5000
 
-/** Return what the chat is doing; null at rest, and while a lost connection hides it. */
-export function activityOf({ busy, sending, connection, begun, silent }: Facts): Activity | null {
+/** Return what the chat is doing. Null at rest, while a lost connection hides it, and while the answer itself says it. */
+export function activityOf({ busy, sending, connection, begun, reasoning, silent }: Facts): Activity | null {
   if (sending) return 'sending'
   if (!busy || connection !== 'live') return null
+  if (reasoning) return null
   if (!begun) return 'thinking'
   return silent ? 'waiting' : 'writing'
 }

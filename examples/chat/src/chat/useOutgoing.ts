@@ -1,3 +1,4 @@
+import type { UIMessage } from '@tanstack/ai-react'
 import { useCallback, useEffect, useState } from 'react'
 import { runEndOf, type RunEnd } from '../message/runEnd'
 import { titleOf, touchChat } from '../state/chats'
@@ -25,7 +26,7 @@ export function useOutgoing(id: string, session: Session, refused: boolean, onSu
   const queue = useQueue(id)
   const last = messages.at(-1)
   const [sentOnAfter, setSentOnAfter] = useState<string | null>(null)
-  const broken = last !== undefined && endedEarly(runEndOf(last) ?? session.runEnd)
+  const broken = last !== undefined && isIncomplete(last, session.runEnd)
   const held = !busy && (refused || broken) && sentOnAfter !== (last?.id ?? '')
   const ready = synced && !busy
 
@@ -47,11 +48,16 @@ export function useOutgoing(id: string, session: Session, refused: boolean, onSu
     touchChat(id, titleOf(draft.text || 'Image'))
     if (!direct || !send(draft)) enqueue(id, draft)
     setDraft(id, sent)
-    sendNow()
-  }, [id, direct, send, sendNow])
+    if (busy) onSubmit()
+    else sendNow()
+  }, [id, busy, direct, send, sendNow, onSubmit])
 
   const remove = useCallback((queued: string) => dequeue(id, queued), [id])
   return { queue, held: held && queue.length > 0, submit, remove, sendNow }
 }
 
-const endedEarly = (end: RunEnd | null): boolean => end !== null && end.outcome !== 'finished'
+/** Return whether the last message is an answer that ended early, or one that has no answer. */
+function isIncomplete(last: UIMessage, runEnd: RunEnd | null): boolean {
+  const end = runEndOf(last) ?? runEnd
+  return end === null ? last.role === 'user' : end.outcome !== 'finished'
+}

@@ -70,7 +70,8 @@ export function useSession(
   const last = messages.at(-1)
   const begun = last?.role === 'assistant' && hasContent(last)
   const unconfirmed = sending && !chat.sessionGenerating
-  const activity = activityOf({ busy, sending: unconfirmed, connection: status.state, begun, silent })
+  const reasoning = begun && last.parts.at(-1)?.type === 'thinking'
+  const activity = activityOf({ busy, sending: unconfirmed, connection: status.state, begun, reasoning, silent })
 
   // TanStack AI (0.33) misses the end of another tab's turn unless a snapshot came before it, and large chats get none.
   const stuck = !busy && chat.status === 'streaming'

@@ -47,6 +47,9 @@ export const MessageView = memo(function MessageView(props: RowProps) {
   const end = runEndOf(message) ?? runEnd
   // Where the answer follows, it tells how it ended.
   const note = end === null || writing || pending || (own && place === 'answered') ? null : endNote(end)
+  const outcome = note && (
+    <OutcomeNote note={note} onRetry={place === 'last' ? actions.retry : undefined} enabled={enabled} />
+  )
   return (
     <article className="message" data-role={message.role} data-id={message.id} aria-label={own ? 'You' : 'Assistant'}>
       {editing ? (
@@ -68,6 +71,7 @@ export const MessageView = memo(function MessageView(props: RowProps) {
           {!writing && !own && shown.length === 0 && note === null && <p className="faint">The answer is empty.</p>}
         </div>
       )}
+      {!own && outcome}
       {!editing && !writing && (
         <div className="message-actions">
           {text && <CopyButton text={text} label="Copy message" />}
@@ -83,9 +87,7 @@ export const MessageView = memo(function MessageView(props: RowProps) {
           )}
         </div>
       )}
-      {note !== null && (
-        <OutcomeNote note={note} onRetry={place === 'last' ? actions.retry : undefined} enabled={enabled} />
-      )}
+      {own && outcome}
     </article>
   )
 })
