@@ -227,3 +227,11 @@ test('code of any length is one block, while it grows and after', () => {
   }
   assert.deepEqual(page.piecesOf('~~~~\n```\nx\n~~~\n~~~~\nafter').map(({ kind }) => kind), ['markdown'])
 })
+
+test('headings keep the outline of the page whole, and the notes of two answers do not share an id', () => {
+  assert.equal(shown('### deep\n\n# top'), '<h2 class="level-3">deep</h2><h2 class="level-1">top</h2>')
+  const twice = page.show('a[^1]\n\n[^1]: b')
+  assert.ok(!twice.includes('footnote-label'), twice)
+  const link = /href="#([^"]+)"/.exec(twice)[1]
+  assert.ok(twice.includes(`id="${link}"`) && !link.startsWith('user-content'), twice)
+})

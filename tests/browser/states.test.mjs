@@ -258,18 +258,18 @@ test('the edit box and the composer show their focus, in forced colours as well'
   }
 })
 
-const FULL = `# Numbers\n\nA list with **「重点」**内容, about ~5 to ~6:\n\n- [ ] open task\n- plain item\n- [x] done task\n\n1. one\n2. two\n\n| Train | Takes |\n| - | -: |\n| TGV<br>6109 | 1 h 44 |\n\n\`\`\`python\nprint("a rather long line of code", "that goes on", "and on", "until it is too wide")\n\`\`\`\n\n> A quotation with a [link](https://example.com).`
+const FULL = `### Numbers[^1]\n\nA list with **「重点」**内容, about ~5 to ~6:\n\n- [ ] open task\n- plain item\n- [x] done task\n\n1. one\n2. two\n\n| Train | Takes |\n| - | -: |\n| TGV<br>6109 | 1 h 44 |\n\n\`\`\`python\nprint("a rather long line of code", "that goes on", "and on", "until it is too wide")\n\`\`\`\n\n> A quotation with a [link](https://example.com).\n\n# Another heading\n\n[^1]: A note.`
 
 /** What makes each state: chunks, and what the reader does. */
 const STATES = {
   unknown: [[{ type: 'MESSAGES_SNAPSHOT', messages: [] }], (tab) => tab.page.getByRole('heading', { name: 'no messages' }).waitFor()],
-  content: [[snapshot(QUESTION, ['assistant', FULL, FINISHED])], (tab) => tab.untilIdle(2)],
+  content: [[snapshot(QUESTION, ['assistant', FULL, FINISHED], QUESTION, ['assistant', FULL, FINISHED])], (tab) => tab.untilIdle(4)],
   arabic: [[snapshot(['user', 'كم تبعد الأرض عن القمر؟'], ['assistant', ARABIC, FINISHED])], (tab) => tab.untilIdle(2)],
   ends: [
     [
       snapshot(
         ...Object.values(ENDS).flatMap(([run]) => [QUESTION, ['assistant', 'About 384', run]]),
-        [...QUESTION, { outcome: 'failed', error: 'The model does not exist: gpt-0' }],
+        [...QUESTION, { outcome: 'failed', error: 'Traceback (most recent call last):\n'.repeat(20) + 'The model does not exist: gpt-0' }],
       ),
     ],
     (tab) => tab.untilIdle(11),

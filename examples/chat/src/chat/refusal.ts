@@ -1,5 +1,6 @@
-import type { Draft } from '../state/drafts'
 import type { UIMessage } from '@tanstack/ai-react'
+import type { Draft } from '../state/drafts'
+import { clipped } from '../text'
 
 /** What was tried when the server refused it. */
 export type Attempt =
@@ -17,6 +18,9 @@ export interface Refusal {
 
 /** An error of the connection: the HTTP status, undefined without an answer, and the text that the server sent. */
 type Reason = Error & { status?: number; detail?: string }
+
+/** The most characters that the page shows of the server's text. */
+const MAX_DETAIL = 500
 
 const KEPT: Record<Attempt['kind'], string> = {
   send: 'Your message is back in the input.',
@@ -61,6 +65,6 @@ export function failureText(reason: Reason | null): string {
 
 /** Return what the server says, as a sentence. In development, that is the real error. */
 function detailOf({ status, detail }: Reason): string {
-  const text = detail?.trim() || `error ${status}`
+  const text = clipped(detail?.trim() || `error ${status}`, MAX_DETAIL)
   return /[.!?…]$/.test(text) ? text : `${text}.`
 }

@@ -25,10 +25,15 @@ export function useOutgoing(id: string, session: Session, refused: boolean, onSu
   const { messages, busy, synced, send } = session
   const queue = useQueue(id)
   const last = messages.at(-1)
-  const [sentOnAfter, setSentOnAfter] = useState<string | null>(null)
+  const [released, setReleased] = useState(false)
   const broken = last !== undefined && isIncomplete(last, session.runEnd)
-  const held = !busy && (refused || broken) && sentOnAfter !== (last?.id ?? '')
+  const held = !busy && !released && (refused || broken)
   const ready = synced && !busy
+
+  // A release counts until the next answer.
+  useEffect(() => {
+    if (busy) setReleased(false)
+  }, [busy])
 
   const next = queue[0]
   useEffect(() => {
@@ -37,9 +42,9 @@ export function useOutgoing(id: string, session: Session, refused: boolean, onSu
   }, [id, ready, held, next, send])
 
   const sendNow = useCallback(() => {
-    setSentOnAfter(last?.id ?? '')
+    setReleased(true)
     onSubmit()
-  }, [last?.id, onSubmit])
+  }, [onSubmit])
 
   const direct = ready && next === undefined
   const submit = useCallback(() => {

@@ -1,4 +1,4 @@
-import { memo, useMemo, type ComponentProps } from 'react'
+import { memo, useId, useMemo, type ComponentProps } from 'react'
 import ReactMarkdown, { type Components, type ExtraProps } from 'react-markdown'
 import type { Piece } from './bound'
 import { CodeBlock } from './CodeBlock'
@@ -8,11 +8,16 @@ import { REHYPE_PLUGINS, REMARK_PLUGINS } from './plugins'
 
 const COMPONENTS: Components = {
   pre: Pre,
-  a: ({ href, children }) => (
-    <a href={href} target="_blank" rel="noopener noreferrer nofollow">
-      {children}
-    </a>
-  ),
+  a: ({ href, children, node: _, ...props }) =>
+    href?.startsWith('#') ? (
+      <a href={href} {...props}>
+        {children}
+      </a>
+    ) : (
+      <a href={href} target="_blank" rel="noopener noreferrer nofollow">
+        {children}
+      </a>
+    ),
   // Never load an image by itself: its address could carry what was said here to anybody.
   img: ({ src, alt }) =>
     typeof src === 'string' && src ? (
@@ -39,12 +44,19 @@ function Pre({ node }: ComponentProps<'pre'> & ExtraProps) {
 }
 
 const PieceView = memo(function PieceView({ kind, text, language = '' }: Piece) {
+  const id = useId()
+  const notes = useMemo(() => ({ clobberPrefix: `${id}-` }), [id])
   const written = <PlainText text={text} />
   if (kind === 'code') return <CodeBlock text={text} language={language} />
   if (kind === 'plain') return written
   return (
     <Guard of={text} fallback={written}>
-      <ReactMarkdown remarkPlugins={REMARK_PLUGINS} rehypePlugins={REHYPE_PLUGINS} components={COMPONENTS}>
+      <ReactMarkdown
+        remarkPlugins={REMARK_PLUGINS}
+        rehypePlugins={REHYPE_PLUGINS}
+        remarkRehypeOptions={notes}
+        components={COMPONENTS}
+      >
         {text}
       </ReactMarkdown>
     </Guard>

@@ -68,9 +68,9 @@ export const MessageView = memo(function MessageView(props: RowProps) {
           {shown.map((part, index) => (
             <PartView key={index} part={part} own={own} active={writing && index === shown.length - 1} />
           ))}
-          {!writing && !own && shown.length === 0 && note === null && <p className="faint">The answer is empty.</p>}
         </div>
       )}
+      {!writing && !own && shown.length === 0 && note === null && <p className="faint">The answer is empty.</p>}
       {!own && outcome}
       {!editing && !writing && (
         <div className="message-actions">

@@ -39,7 +39,7 @@ export const ToolCall = memo(function ToolCall({ use }: { use: ToolUse }) {
 function Value({ label, text }: { label: string; text: string }) {
   return (
     <>
-      <h3>{label}</h3>
+      <p className="tool-label">{label}</p>
       <pre tabIndex={0} role="region" aria-label={label} dir="ltr">
         <code>{text || '(none)'}</code>
       </pre>

@@ -1,4 +1,4 @@
-import type { Element, ElementContent, Root as Hast } from 'hast'
+import type { Element, Root as Hast } from 'hast'
 import type { Nodes, Root as Mdast } from 'mdast'
 import type { Options } from 'react-markdown'
 import remarkCjkFriendly from 'remark-cjk-friendly'
@@ -25,22 +25,44 @@ function breakLines(node: Nodes): void {
   })
 }
 
-/** Let each block find its own direction, and label each checkbox of a task list with the text beside it. */
-function rehypeReadable() {
+/** Make the elements fit the page: their direction, the labels of tasks, the level of headings, the ids of notes. */
+function rehypeFit() {
   return (tree: Hast) => {
     for (const child of tree.children) if (child.type === 'element') child.properties['dir'] ??= 'auto'
-    labelTasks(tree)
+    fit(tree)
   }
 }
 
-function labelTasks(node: Hast | Element): void {
-  for (const child of node.children) if (child.type === 'element') labelTasks(child)
-  if (node.type !== 'element' || !isTask(node)) return
+function fit(node: Hast | Element): void {
+  for (const child of node.children) if (child.type === 'element') fit(child)
+  if (node.type !== 'element') return
+  const level = /^h([1-6])$/.exec(node.tagName)?.[1]
+  if (level !== undefined) flatten(node, level)
+  if (isTask(node)) labelTask(node)
+  // All answers of a page would share this id.
+  if (node.properties['id'] === NOTES) delete node.properties['id']
+  if (String(node.properties['ariaDescribedBy']) === NOTES) delete node.properties['ariaDescribedBy']
+}
+
+const NOTES = 'footnote-label'
+
+/**
+ * Put a heading right below the page's own. Answers begin at any level and skip some, which makes an outline that
+ * screen readers get lost in. The level stays to be seen.
+ */
+function flatten(heading: Element, level: string): void {
+  const names = heading.properties['className']
+  heading.tagName = 'h2'
+  heading.properties['className'] = [...(Array.isArray(names) ? names : []), `level-${level}`]
+}
+
+/** Make the text of a task the label of its checkbox. */
+function labelTask(task: Element): void {
   // In a list with blank lines, the checkbox is inside the item's first paragraph.
-  const line = node.children.find((child) => child.type === 'element')
-  const holder = line?.type === 'element' && line.tagName === 'p' ? line : node
+  const line = task.children.find((child) => child.type === 'element')
+  const holder = line?.type === 'element' && line.tagName === 'p' ? line : task
   const end = holder.children.findIndex((child) => child.type === 'element' && BLOCKS.has(child.tagName))
-  const children = holder.children.splice(0, end < 0 ? holder.children.length : end) as ElementContent[]
+  const children = holder.children.splice(0, end < 0 ? holder.children.length : end)
   holder.children.unshift({ type: 'element', tagName: 'label', properties: {}, children })
 }
 
@@ -59,4 +81,4 @@ export const REMARK_PLUGINS: NonNullable<Options['remarkPlugins']> = [
   remarkLineBreaks,
 ]
 
-export const REHYPE_PLUGINS: NonNullable<Options['rehypePlugins']> = [rehypeReadable]
+export const REHYPE_PLUGINS: NonNullable<Options['rehypePlugins']> = [rehypeFit]

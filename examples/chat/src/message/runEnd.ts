@@ -1,4 +1,8 @@
 import type { UIMessage } from '@tanstack/ai-react'
+import { clipped } from '../text'
+
+/** The most characters that the page shows of an error. */
+const MAX_REASON = 2000
 
 const OUTCOMES = ['finished', 'stopped', 'failed', 'lost', 'deadline'] as const
 
@@ -42,7 +46,7 @@ export function endNote({ outcome, error, finishReason }: RunEnd): EndNote | nul
     case 'stopped':
       return { kind: 'stopped', label: 'Stopped', reason: '' }
     case 'failed':
-      return { kind: 'failed', label: 'Failed', reason: error ?? 'An error occurred.' }
+      return { kind: 'failed', label: 'Failed', reason: clipped(error ?? 'An error occurred.', MAX_REASON) }
     case 'lost':
       return { kind: 'cut', label: 'Cut off', reason: 'The server stopped working while it wrote this answer.' }
     case 'deadline':

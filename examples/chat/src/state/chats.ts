@@ -1,4 +1,5 @@
 import { useSyncExternalStore } from 'react'
+import { clipped } from '../text'
 import { Listeners } from './listeners'
 import { load, save } from './storage'
 
@@ -43,7 +44,7 @@ window.addEventListener('storage', (event) => {
 /** Return the first line of a text, shortened for the list. */
 export function titleOf(text: string): string {
   const line = text.trim().split('\n', 1)[0]?.replace(/\s+/g, ' ') ?? ''
-  return line.length > MAX_TITLE ? `${line.slice(0, MAX_TITLE - 1).trimEnd()}…` : line
+  return clipped(line, MAX_TITLE)
 }
 
 /** Add a chat to the list, or move it to the top. A chat keeps the title that it has. */

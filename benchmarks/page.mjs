@@ -1,6 +1,6 @@
-// Measures the page on a chat of TURNS (2000) turns in Chromium: `node tests/browser/long.mjs`. Prints milliseconds.
-import { launch, openTab } from './browser.mjs'
-import { snapshot, startScripted } from './scripted.mjs'
+// Measures the page on a chat of TURNS (2000) turns in Chromium: `node benchmarks/page.mjs`. Prints milliseconds.
+import { launch, openTab } from '../tests/browser/browser.mjs'
+import { snapshot, startScripted } from '../tests/browser/scripted.mjs'
 
 const TURNS = Number(process.env.TURNS ?? 2000)
 const KEYS = 'the quick brown fox jumps over the lazy dog '.repeat(2)
@@ -19,7 +19,7 @@ const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.l
 const percentile = (values, share) => [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) * share)]
 const rounded = (value) => `${Math.round(value)} ms`
 
-/** Runs in the page: notes when the last message is painted, and how long each key takes until its frame is. */
+/** Runs in the page: measures when the last message is painted, and the time from each key to its painted frame. */
 function watch(last) {
   const measured = (window.measured = { loaded: null, keys: [] })
   const look = () => {
