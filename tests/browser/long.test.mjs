@@ -95,7 +95,13 @@ test('what the reader scrolls to is rendered in full, and stays where it is', TI
 
 test('the browser finds text in messages that are far away', TIMEOUT, async () => {
   const { tab } = await open('finding')
-  assert.equal(await tab.page.evaluate(() => window.find('Question 17.')), true)
+  const found = await tab.page.evaluate(() => {
+    const there = window.find('Question 17.', false, false, true)
+    const message = getSelection().anchorNode?.parentElement.closest('article')
+    message?.scrollIntoView()
+    return [there, message?.dataset.id]
+  })
+  assert.deepEqual(found, [true, 'm35'])
   await tab.until('the message is in view and in full', () => {
     const message = document.querySelector('[data-id="m35"]')
     const { top } = message.getBoundingClientRect()

@@ -124,6 +124,9 @@ test('a line break tag breaks the line, and every other tag stays text', () => {
   assert.equal(cell('<br onclick="alert(1)">'), '&lt;br onclick=&quot;alert(1)&quot;&gt;')
   assert.equal(shown('one<br>two'), '<p>one<br/>two</p>')
   assert.equal(shown('one\n\n<br>\n\ntwo'), '<p>one</p><p><br/></p><p>two</p>')
+  assert.equal(shown('<br>\n**bold**'), '<p><br/><strong>bold</strong></p>')
+  assert.equal(shown('- a<br>b\n\n## c<br/>d'), '<ul><li>a<br/>b</li></ul><h2 class="level-2">c<br/>d</h2>')
+  assert.equal(shown('<div>\n*x*\n</div>'), '<p>&lt;div&gt;<em>x</em>&lt;/div&gt;</p>')
 })
 
 test("a task's text labels its checkbox, and only tasks lose their bullets", () => {

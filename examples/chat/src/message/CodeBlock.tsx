@@ -9,7 +9,7 @@ export const CodeBlock = memo(function CodeBlock({ text, language }: { text: str
         <span>{language || 'code'}</span>
         <CopyButton text={text} label="Copy code" />
       </figcaption>
-      <pre tabIndex={0} role="region" aria-label={label}>
+      <pre tabIndex={0} role="group" aria-label={label}>
         <code>{text}</code>
       </pre>
     </figure>

@@ -28,7 +28,7 @@ const COMPONENTS: Components = {
       <>{alt}</>
     ),
   table: ({ dir, children }) => (
-    <div className="table" role="region" aria-label="Table" tabIndex={0} dir={dir}>
+    <div className="table" role="group" aria-label="Table" tabIndex={0} dir={dir}>
       <table>{children}</table>
     </div>
   ),

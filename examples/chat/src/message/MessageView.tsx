@@ -116,7 +116,7 @@ function PartView({ part, own, active }: { part: Shown; own: boolean; active: bo
       )
     case 'data':
       return (
-        <pre className="data" tabIndex={0} role="region" aria-label="Data" dir="ltr">
+        <pre className="data" tabIndex={0} role="group" aria-label="Data" dir="ltr">
           <code>{part.text}</code>
         </pre>
       )

@@ -40,7 +40,7 @@ function Value({ label, text }: { label: string; text: string }) {
   return (
     <>
       <p className="tool-label">{label}</p>
-      <pre tabIndex={0} role="region" aria-label={label} dir="ltr">
+      <pre tabIndex={0} role="group" aria-label={label} dir="ltr">
         <code>{text || '(none)'}</code>
       </pre>
     </>

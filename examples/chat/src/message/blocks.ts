@@ -1,17 +1,16 @@
 const FENCE = /^ {0,3}(`{3,}|~{3,})/
 const LIST_ITEM = /^(?:[-*+]|\d{1,9}[.)])(?:\s|$)/
-/** Link and footnote definitions, and HTML that blank lines do not end. */
-const FAR_REACHING = /^ {0,3}(?:\[[^\]\n]{1,999}\]:|<(?:[!?]|script|pre|style|textarea))/im
+/** The definition of a link or a footnote, which counts for the whole text. */
+const DEFINITION = /^ {0,3}\[[^\]\n]{1,999}\]:/m
 
 /**
  * Cut Markdown into blocks that mean the same alone as together.
  *
  * While an answer grows, only its last block changes, so only that block has to be parsed again. A blank line ends a
- * block unless it is inside a code fence or may belong to a list. Texts with something that reaches across blocks stay
- * whole.
+ * block unless it is inside a code fence or may belong to a list. Texts with definitions stay whole.
  */
 export function splitBlocks(text: string): string[] {
-  if (FAR_REACHING.test(text)) return [text]
+  if (DEFINITION.test(text)) return [text]
   const blocks: string[] = []
   let lines: string[] = []
   let blank = false

@@ -5,11 +5,16 @@ import remarkCjkFriendly from 'remark-cjk-friendly'
 import remarkCjkStrikethrough from 'remark-cjk-friendly-gfm-strikethrough'
 import remarkGfm from 'remark-gfm'
 
-const LINE_BREAKS = /^(?:<br\s*\/?>\s*)+$/i
+const LINE_BREAK = /^<br\s*\/?>$/i
 const BLOCKS = new Set(['p', 'ul', 'ol', 'pre', 'blockquote', 'table', 'hr', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6'])
 
-/** Turn `<br>`, the only HTML that Markdown's tables cannot do without, into line breaks. */
-function remarkLineBreaks() {
+/**
+ * Read HTML as the text of its paragraph, so that a tag at the start of a line hides no Markdown behind it. Only `<br>`,
+ * which tables cannot do without, breaks the line.
+ */
+function remarkTags(this: { data: () => object }) {
+  const data: { micromarkExtensions?: object[] } = this.data()
+  data.micromarkExtensions = [...(data.micromarkExtensions ?? []), { disable: { null: ['htmlFlow'] } }]
   return (tree: Mdast) => breakLines(tree)
 }
 
@@ -17,11 +22,8 @@ function breakLines(node: Nodes): void {
   if (!('children' in node)) return
   const children = node.children as Nodes[]
   children.forEach((child, index) => {
-    if (child.type === 'html' && LINE_BREAKS.test(child.value)) {
-      children[index] = node.type === 'root' ? { type: 'paragraph', children: [{ type: 'break' }] } : { type: 'break' }
-    } else {
-      breakLines(child)
-    }
+    if (child.type === 'html' && LINE_BREAK.test(child.value)) children[index] = { type: 'break' }
+    else breakLines(child)
   })
 }
 
@@ -78,7 +80,7 @@ export const REMARK_PLUGINS: NonNullable<Options['remarkPlugins']> = [
   [remarkGfm, TILDES],
   remarkCjkFriendly,
   [remarkCjkStrikethrough, TILDES],
-  remarkLineBreaks,
+  remarkTags,
 ]
 
 export const REHYPE_PLUGINS: NonNullable<Options['rehypePlugins']> = [rehypeFit]
