@@ -178,6 +178,9 @@ const HARD = {
   addresses: 'a@b.c '.repeat(5000),
   'one long word': 'a'.repeat(100_000),
   entities: '&amp;'.repeat(10_000),
+  'mixed emphasis': '*_~~'.repeat(5000),
+  'numbered nesting': '1. '.repeat(5000),
+  'items below each other': '  - a\n'.repeat(5000),
   '重点': '**「重」**点'.repeat(5000),
 }
 
@@ -197,9 +200,10 @@ test('no text makes a block that costs more than the bound to parse, and none lo
   }
 })
 
-test('the cost of a text is at least the number of its pairs of marks', () => {
+test('the cost of a text counts its marks', () => {
   assert.equal(page.costOf('**a** *b* [c](d) ~~e~~'), 8)
-  assert.equal(page.costOf('- a\n- b\n1. c\n> d'), 1)
+  assert.equal(page.costOf('- a\n- b\n1. c\n> d'), 4.75)
+  assert.equal(page.costOf('*_~~a'), 3)
   assert.equal(page.costOf('plain prose, with punctuation.'), 0)
 })
 
@@ -237,4 +241,13 @@ test('headings keep the outline of the page whole, and the notes of two answers 
   assert.ok(!twice.includes('footnote-label'), twice)
   const link = /href="#([^"]+)"/.exec(twice)[1]
   assert.ok(twice.includes(`id="${link}"`) && !link.startsWith('user-content'), twice)
+})
+
+test('a text that is cut keeps its links, wherever they are defined', () => {
+  const lines = Array.from({ length: 300 }, (_, index) => `Claim number ${index} is from **there** [${index % 5}][Ref ${index % 5}] and [ref 7].`)
+  const definitions = Array.from({ length: 8 }, (_, index) => `[ref ${index}]: https://example.com/${index}`)
+  const html = page.show([...lines, '', ...definitions].join('\n'))
+  assert.equal([...html.matchAll(/href="https:\/\/example\.com\/7"/g)].length, 300)
+  assert.equal([...html.matchAll(/href="https:\/\/example\.com\/[0-4]"/g)].length, 300)
+  assert.ok(!html.includes('[ref'), html.slice(0, 500))
 })

@@ -9,23 +9,23 @@ export interface Piece {
 }
 
 /** The most characters of Markdown in one piece. */
-export const MAX_LENGTH = 16_000
+export const MAX_LENGTH = 8_000
 
 /** The most marks in one piece. The parser's work can grow with their square. */
-export const MAX_COST = 600
+export const MAX_COST = 400
 
-/** Runs of emphasis, and brackets, which the parser compares with each other. */
-const PAIRED = /[*_~]+|[[\]]/g
-/** Marks that cost the parser about the same wherever they are. */
-const SINGLE = /[`<>&|@]|(?:[-+]|\d[.)])[ \t]/g
-const SINGLE_COST = 0.25
+/** Marks that the parser compares with each other, nests, or looks far around: emphasis, brackets, quotes, items, mail. */
+const HEAVY = /\*+|_+|~+|[[\]>@]|(?:[-+]|\d[.)])[ \t]/g
+/** Marks that cost it about the same wherever they are. */
+const LIGHT = /[`<&|\\\n]|www\./g
+const LIGHT_COST = 0.25
 
 const CODE_BLOCK = /^(`{3,}|~{3,})([^`\n]*)\n([^]*)$/
 const DELIMITER_ROW = /^\|?[ \t:|-]*-[ \t:|-]*$/
 
 /** Return about how much work a text is for the parser, counted in marks. */
 export function costOf(text: string): number {
-  return (text.match(PAIRED)?.length ?? 0) + (text.match(SINGLE)?.length ?? 0) * SINGLE_COST
+  return (text.match(HEAVY)?.length ?? 0) + (text.match(LIGHT)?.length ?? 0) * LIGHT_COST
 }
 
 /**
@@ -39,7 +39,11 @@ export function boundBlock(block: string): Piece[] {
   if (code !== null) return [code]
   if (isCheap(block)) return [{ kind: 'markdown', text: block }]
   const [head, rest] = tableHead(block)
-  return cutLines(rest, head).map((text) => ({ kind: isCheap(head + text) ? 'markdown' : 'plain', text: head + text }))
+  const links = new Links(block)
+  return cutLines(rest, head, links.any ? MAX_COST / 2 : MAX_COST).map((part) => {
+    const text = links.addTo(head + part)
+    return isCheap(text) ? { kind: 'markdown', text } : { kind: 'plain', text: head + part }
+  })
 }
 
 const isCheap = (text: string): boolean => text.length <= MAX_LENGTH && costOf(text) <= MAX_COST
@@ -66,15 +70,15 @@ function tableHead(block: string): [head: string, rest: string] {
 }
 
 /** Cut a text before lines that begin a list item, a row or a line of a paragraph, as late as the bounds allow. */
-function cutLines(text: string, head: string): string[] {
-  const budget = { length: MAX_LENGTH - head.length, cost: MAX_COST - costOf(head) }
+function cutLines(text: string, head: string, maxCost: number): string[] {
+  const budget = { length: MAX_LENGTH - head.length, cost: maxCost - costOf(head) }
   const parts: string[] = []
   const fence = new Fence()
   let lines: string[] = []
   let length = 0
   let cost = 0
   for (const line of text.split('\n')) {
-    const lineCost = costOf(line)
+    const lineCost = costOf(`${line}\n`)
     const full = length + line.length + 1 > budget.length || cost + lineCost > budget.cost
     if (full && lines.length > 0 && !fence.open && !/^\s/.test(line)) {
       parts.push(lines.join('\n'))
@@ -88,4 +92,25 @@ function cutLines(text: string, head: string): string[] {
   }
   parts.push(lines.join('\n'))
   return parts
+}
+
+/** The link definitions of a block that is cut, such as `[1]: https://example.com`: each part needs those it refers to. */
+class Links {
+  readonly #lines: Map<string, string>
+
+  constructor(block: string) {
+    const found = [...block.matchAll(/^ {0,3}\[([^\]\n^][^\]\n]{0,998})\]:[ \t]*\S.*$/gm)].reverse()
+    this.#lines = new Map(found.map(([line, label]) => [label!.trim().toLowerCase(), line]))
+  }
+
+  get any(): boolean {
+    return this.#lines.size > 0
+  }
+
+  addTo(part: string): string {
+    if (!this.any) return part
+    const named = new Set([...part.matchAll(/\[([^[\]\n]+)\]/g)].map(([, label]) => label!.trim().toLowerCase()))
+    const lines = [...named].map((label) => this.#lines.get(label)).filter((line) => line && !part.includes(line))
+    return lines.length > 0 ? `${part}\n\n${lines.join('\n')}` : part
+  }
 }
