@@ -70,10 +70,9 @@ export function Sidebar({ current, open, onNavigate }: Props) {
               href={chatPath(entry.id)}
               aria-current={entry.id === current ? 'page' : undefined}
               title={entry.title}
-              dir="auto"
               onClick={(event) => go(event, entry.id)}
             >
-              {entry.title}
+              <span dir="auto">{entry.title}</span>
             </a>
             <button type="button" className="quiet" title="Remove from list" onClick={() => remove(entry)}>
               <Icon name="close" size={14} />
