@@ -30,10 +30,11 @@ export const MessageGroup = memo(function MessageGroup(props: Props) {
 
   useEffect(() => {
     if (full) return
-    const observer = new IntersectionObserver((entries) => entries.some(({ isIntersecting }) => isIntersecting) && setNear(true), {
-      root: box.current!.closest('.transcript'),
-      rootMargin: '100% 0px',
-    })
+    const onView = (entries: IntersectionObserverEntry[]) => {
+      if (entries.some(({ isIntersecting }) => isIntersecting)) setNear(true)
+    }
+    const margin = { root: box.current!.closest('.transcript'), rootMargin: '100% 0px' }
+    const observer = new IntersectionObserver(onView, margin)
     const onPrint = () => flushSync(() => setNear(true))
     observer.observe(box.current!)
     window.addEventListener('beforeprint', onPrint)

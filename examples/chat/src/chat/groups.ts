@@ -20,7 +20,8 @@ const MESSAGE_HEIGHT = 90
 
 /** Return about how many pixels high a group is, so that the scroll bar is about right before it was laid out. */
 export function heightOf(group: readonly UIMessage[]): number {
-  return group.reduce((sum, message) => sum + MESSAGE_HEIGHT + Math.ceil(textOf(message).length / LINE_LENGTH) * LINE_HEIGHT, 0)
+  const lines = group.reduce((sum, message) => sum + Math.ceil(textOf(message).length / LINE_LENGTH), 0)
+  return group.length * MESSAGE_HEIGHT + lines * LINE_HEIGHT
 }
 
 /** Return whether two groups hold the same messages. */

@@ -8,7 +8,7 @@ import { submits } from './keys'
 interface Props {
   draft: Draft
   change: ChangeDraft
-  /** An answer is being written: what is submitted is queued. */
+  /** An answer is being written: submitted messages are queued. */
   busy: boolean
   stopping: boolean
   attach: (files: Iterable<File>) => void

@@ -58,7 +58,11 @@ export function endNote({ outcome, error, finishReason }: RunEnd): EndNote | nul
 
 const LIMITS: Record<string, EndNote> = {
   length: { kind: 'limited', label: 'Length limit', reason: 'The model reached its length limit before the end.' },
-  content_filter: { kind: 'limited', label: 'Content filter', reason: "The model provider's content filter ended this answer." },
+  content_filter: {
+    kind: 'limited',
+    label: 'Content filter',
+    reason: "The model provider's content filter ended this answer.",
+  },
 }
 
 function field(value: unknown, name: string): unknown {
