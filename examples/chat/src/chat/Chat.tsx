@@ -80,14 +80,7 @@ export function Chat(props: ChatProps) {
       </Transcript>
       <footer className="column">
         {connection.state === 'reconnecting' && (
-          <Notice
-            kind="progress"
-            text="Reconnecting…"
-            action="Try now"
-            onAction={() => {
-              if (!session.retryNow()) reopen()
-            }}
-          />
+          <Notice kind="progress" text="Reconnecting…" action="Try now" onAction={session.reconnect} />
         )}
         {connection.state === 'failed' && (
           <Notice kind="error" text={failureText(connection.reason)} action="Try again" onAction={reopen} />

@@ -20,8 +20,8 @@ export interface Connection {
   adapter: SubscribeConnectionAdapter
   /** Stop the answer on the server, for every reader. */
   stop: () => Promise<void>
-  /** Reconnect now instead of at the end of the pause. False if the client cannot. */
-  retryNow: () => boolean
+  /** Reconnect now instead of at the end of the pause. */
+  reconnect: () => void
   /** Watch the next send: useChat reports its failure as an error like any other. */
   expectSend: (onAccepted: () => void) => SendOutcome
 }
@@ -31,7 +31,7 @@ const API = (import.meta.env['VITE_CHAT_API'] as string | undefined) ?? '/api/ch
 
 /** Connect to one chat. */
 export function connect(id: string, onStatus: (status: ConnectionStatus) => void): Connection {
-  const session: ReturnType<typeof open> & { retryNow?: () => void } = open(id, onStatus)
+  const session = open(id, onStatus)
   let outcome: SendOutcome = { accepted: false, error: null, onAccepted: () => {} }
   return {
     adapter: {
@@ -49,10 +49,7 @@ export function connect(id: string, onStatus: (status: ConnectionStatus) => void
       },
     },
     stop: () => session.stop(),
-    retryNow: () => {
-      session.retryNow?.()
-      return session.retryNow !== undefined
-    },
+    reconnect: () => session.reconnect(),
     expectSend: (onAccepted) => (outcome = { accepted: false, error: null, onAccepted }),
   }
 }

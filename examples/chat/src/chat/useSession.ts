@@ -22,7 +22,7 @@ export interface Session extends Omit<Attempts, 'sending' | 'giveUp'> {
   runEnd: RunEnd | null
   stop: () => Promise<void>
   /** Reconnect now. False if the client cannot. */
-  retryNow: () => boolean
+  reconnect: () => void
 }
 
 /** Milliseconds without a chunk after which a tab ends a stopped answer by itself. */
@@ -123,7 +123,7 @@ export function useSession(
     synced,
     runEnd: busy ? null : runEnd,
     stop,
-    retryNow: connection.retryNow,
+    reconnect: connection.reconnect,
   }
 }
 
