@@ -41,15 +41,17 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         known = _is_log(connection, path)
     finally:
         connection.execute("COMMIT")
-    if not known:
+    # A log restored from a copy may have lost the mode.
+    if not known or _pragma(connection, "journal_mode") != "wal":
         connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if not known:
         _create(connection, path)
     connection.execute("PRAGMA synchronous = FULL")
     durable = _pragma(connection, "journal_mode"), _pragma(connection, "synchronous")
     if durable != ("wal", 2):
         raise LogUnavailable(
             f"The log file {path} cannot be made durable (journal_mode {durable[0]}, synchronous {durable[1]}). "
-            "Point CHAT_LOG at a file on a local disk, which no other program has changed."
+            "Point CHAT_LOG at a file on a local disk."
         )
 
 

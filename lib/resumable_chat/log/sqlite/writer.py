@@ -22,7 +22,7 @@ from .threads import ended, start_thread
 
 MAX_GROUP: Final = 256
 """Appends in one commit."""
-MAX_WAITING: Final = 256
+MAX_WAITING: Final = 1024
 """Appends that wait to be written before submitters have to wait themselves."""
 MAX_WAITING_BYTES: Final = 32 * 1024 * 1024
 """Bytes that wait to be written, likewise."""
