@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from ...errors import LogUnavailable
-from .file import LogFile, OpenFile
+from .file import LogFile, ThreadConnection
 from .table import ends_past
 from .threads import ended, start_thread
 
@@ -100,28 +100,24 @@ class Followers:
     # --- In the thread --------------------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        opened: OpenFile | None = None
+        own = ThreadConnection(self._file)
         version: int | None = None
         while not self._done():
             began = time.monotonic()
             try:
-                opened = opened or self._file.open()
-                opened.check()
-                now: int = opened.connection.execute("PRAGMA data_version").fetchone()[0]
-                if now != version:
-                    self._look(opened.connection)
-                    version = now
+                with own.use() as connection:
+                    now: int = connection.execute("PRAGMA data_version").fetchone()[0]
+                    if now != version:
+                        self._look(connection)
+                        version = now
                 pause = max(self._poll_interval, _REST * (time.monotonic() - began))
             except (sqlite3.Error, LogUnavailable):
                 # The followers' own reads say what is wrong.
                 self._wake_all()
-                if opened is not None:
-                    opened.close()
-                opened, version = None, None
+                version = None
                 pause = max(self._poll_interval, _TROUBLE_SECONDS)
             self._closed.wait(pause)
-        if opened is not None:
-            opened.close()
+        own.close()
 
     def _done(self) -> bool:
         """Whether nobody follows; the next follower then starts another thread."""

@@ -14,7 +14,7 @@ from ...errors import AppendConditionFailed, AppendOutcomeUnknown, LogError, Log
 from ...protocol.records import NewRecord, metered_bytes
 from ..port import Appended
 from .advice import left_nothing, unavailable
-from .file import LogFile, OpenFile
+from .file import LogFile, ThreadConnection
 from .queue import AppendQueue, Lane, QueuedAppend
 from .slots import Slots
 from .table import Transaction
@@ -113,23 +113,17 @@ class Writer:
     # --- In the thread --------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        opened: OpenFile | None = None
+        own = ThreadConnection(self._file)
         while group := self._queue.take(MAX_GROUP):
             try:
-                opened = opened or self._file.open()
-                opened.check()
-                self._commit(opened.connection, group)
+                with own.use() as connection:
+                    self._commit(connection, group)
             except Exception as error:  # noqa: BLE001 - every append in the group must get an answer
                 failure = error if isinstance(error, LogError) else unavailable(self._file.path, error)
                 for append in group:
                     append.fail(failure)
-                # A connection that failed in an unknown way is not used again.
-                if opened is not None:
-                    opened.close()
-                opened = None
             self._answer(group)
-        if opened is not None:
-            opened.close()
+        own.close()
 
     def _commit(self, connection: sqlite3.Connection, group: list[QueuedAppend]) -> None:
         connection.execute("BEGIN IMMEDIATE")
