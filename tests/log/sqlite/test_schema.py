@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sqlite3
+import sys
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -40,6 +43,49 @@ async def test_a_file_of_version_0_1_is_read_and_goes_on(tmp_path: Path) -> None
         await log.append("chat", [NewRecord(b"x")], fencing_token="")
     assert refused.value.current == "session-1"
     assert (await log.append("chat", [NewRecord(b"x")], fencing_token="session-1", match_seq_num=4)).end == 5
+    await log.close()
+
+
+_VERSION_0_1 = """
+import sqlite3, sys, time
+
+connection = sqlite3.connect(sys.argv[1], timeout=5, isolation_level=None)
+connection.execute("PRAGMA synchronous = FULL")
+for line in sys.stdin:
+    connection.execute("BEGIN IMMEDIATE")
+    row = connection.execute("SELECT id, next_seq, timestamp, token FROM streams WHERE name = ?", ("chat",)).fetchone()
+    stream, next_seq, timestamp, token = row
+    now = max(timestamp, time.time_ns() // 1_000_000)
+    connection.executemany(
+        "INSERT INTO records VALUES (?, ?, ?, ?, ?)", [(stream, next_seq, now, line.strip().encode(), None)]
+    )
+    connection.executemany(
+        "UPDATE streams SET next_seq = ?, timestamp = ?, token = ? WHERE id = ?", [(next_seq + 1, now, token, stream)]
+    )
+    connection.execute("COMMIT")
+    print(next_seq, flush=True)
+"""
+"""What version 0.1.0 does to the file for one append."""
+
+
+async def test_a_process_of_version_0_1_may_use_the_file_at_the_same_time(tmp_path: Path) -> None:
+    """Both append, and both versions' records reach a follower at once and in order."""
+    path = tmp_path / "log.db"
+    shutil.copy(SCHEMA_1, path)
+    log = SqliteLog(path)
+    other = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _VERSION_0_1, str(path), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert other.stdin is not None and other.stdout is not None
+    async with asyncio.timeout(30), aclosing(log.follow("chat", 4)) as batches:
+        for number in range(4, 24, 2):
+            other.stdin.write(b"old\n")
+            assert int(await other.stdout.readline()) == number
+            assert [(record.seq_num, record.body) for record in await anext(batches)] == [(number, b"old")]
+            await log.append("chat", [NewRecord(b"new")], fencing_token="session-1", match_seq_num=number + 1)
+            assert [(record.seq_num, record.body) for record in await anext(batches)] == [(number + 1, b"new")]
+        other.stdin.close()
+        await other.wait()
     await log.close()
 
 
