@@ -46,6 +46,10 @@ def delete_folder(path: Path) -> None:
     shutil.rmtree(path.parent)
 
 
+def files(folder: Path) -> list[Path] | None:
+    return sorted(folder.iterdir()) if folder.exists() else None
+
+
 @pytest.mark.parametrize("fault", [delete, move, replace, delete_all, delete_wal, delete_folder])
 async def test_a_file_that_is_gone_or_another_is_told(tmp_path: Path, fault: Callable[[Path], None]) -> None:
     """Appends, reads, tails and those who wait for records hear of it, and no other file is made."""
@@ -57,14 +61,28 @@ async def test_a_file_that_is_gone_or_another_is_told(tmp_path: Path, fault: Cal
         waiting = asyncio.ensure_future(anext(batches))
         await asyncio.sleep(0.1)
         fault(path)
-        there = sorted(path.parent.iterdir()) if path.parent.exists() else None
+        there = files(path.parent)
         for call in (waiting, log.append("s", [NewRecord(b"b")]), log.tail("s"), anext(log.read("s", 0))):
             with pytest.raises(LogUnavailable, match="deleted, moved or replaced"):
                 await call
     async with log.append_session("s") as session:
         with pytest.raises(LogUnavailable, match="deleted, moved or replaced"):
             await (await session.submit([NewRecord(b"b")]))
-    assert there == (sorted(path.parent.iterdir()) if path.parent.exists() else None)
+    assert there == files(path.parent)
+    await log.close()
+
+
+@pytest.mark.parametrize("fault", [delete, delete_all, delete_wal])
+async def test_a_thread_that_comes_later_hears_of_it_too(tmp_path: Path, fault: Callable[[Path], None]) -> None:
+    """A first read, after appends alone, makes no other file either."""
+    path = tmp_path / "log.db"
+    log = SqliteLog(path)
+    await log.append("s", [NewRecord(b"a")])
+    fault(path)
+    there = files(tmp_path)
+    with pytest.raises(LogUnavailable, match="deleted, moved or replaced"):
+        await log.tail("s")
+    assert there == files(tmp_path)
     await log.close()
 
 

@@ -88,16 +88,20 @@ async def test_two_followers_of_one_stream_are_both_woken(tmp_path: Path) -> Non
     await other.close()
 
 
-async def test_a_start_past_the_tail_waits_for_its_number(tmp_path: Path) -> None:
+async def test_a_start_past_the_tail_waits_for_its_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Records before it, of whichever process, wake nobody."""
+    recorder = Recorder(monkeypatch)
     log, other = SqliteLog(tmp_path / "log.db"), SqliteLog(tmp_path / "log.db")
-    waiting = asyncio.create_task(first(log, "s", 3))
-    for index, writing in enumerate((log, other, other)):
-        await writing.append("s", [NewRecord(b"%d" % index)])
+    waiting = asyncio.create_task(first(log, "s", 4))
     await settled()
-    assert not waiting.done()
-    await other.append("s", [NewRecord(b"3")])
-    assert await asyncio.wait_for(waiting, 20) == b"3"
+    before = recorder.count("FROM records")
+    for index, writing in enumerate((log, other, log, other)):
+        await writing.append("s", [NewRecord(b"%d" % index)])
+        await asyncio.sleep(0.05)
+    await settled()
+    assert not waiting.done() and recorder.count("FROM records") == before
+    await other.append("s", [NewRecord(b"4")])
+    assert await asyncio.wait_for(waiting, 20) == b"4"
     await log.close()
     await other.close()
 

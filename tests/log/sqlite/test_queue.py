@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -13,8 +14,8 @@ from resumable_chat.log.sqlite.queue import AppendQueue, Lane, QueuedAppend
 from resumable_chat.protocol.records import NewRecord
 
 
-def queued(lane: Lane | None = None) -> QueuedAppend:
-    return QueuedAppend("s", [NewRecord(b"a")], None, None, lane or Lane(), asyncio.get_running_loop())
+def queued(lane: Lane | None = None, over: Callable[[], None] = lambda: None) -> QueuedAppend:
+    return QueuedAppend("s", [NewRecord(b"a")], None, None, lane or Lane(), asyncio.get_running_loop(), over)
 
 
 async def test_appends_are_taken_in_order_and_in_groups() -> None:
@@ -68,3 +69,16 @@ async def test_a_failure_is_that_of_the_whole_lane() -> None:
     assert lane.failure is error
     with pytest.raises(SeqNumMismatch):
         await first.future
+
+
+async def test_room_is_given_back_once_and_not_before_the_end() -> None:
+    """An append that nobody waits for any more takes room until it is written or given up."""
+    given_back: list[str] = []
+    append = queued(over=lambda: given_back.append("room"))
+    append.future.cancel()
+    await asyncio.sleep(0)
+    assert not given_back
+    append.result = Appended(0, 1, 1)
+    append.settle()
+    append.settle()
+    assert given_back == ["room"]

@@ -107,7 +107,8 @@ async def test_a_file_of_a_later_version_is_refused_and_left_alone(tmp_path: Pat
 async def test_a_restored_copy_becomes_durable_again(tmp_path: Path) -> None:
     """A copy made with VACUUM INTO has lost the WAL mode; the log gives it back."""
     path = tmp_path / "log.db"
-    original = sqlite3.connect(SCHEMA_1)
+    shutil.copy(SCHEMA_1, tmp_path / "original.db")
+    original = sqlite3.connect(tmp_path / "original.db")
     original.execute("VACUUM INTO ?", (str(path),))
     original.close()
     with sqlite3.connect(path) as copy:

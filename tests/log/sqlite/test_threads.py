@@ -72,6 +72,6 @@ async def test_a_thread_that_does_not_end_is_given_up() -> None:
     release = threading.Event()
     thread = threading.Thread(target=release.wait, daemon=True)
     thread.start()
-    assert not await ended([thread], 0.05)
+    assert not await ended([thread], 0.01)
     release.set()
     assert await ended([thread], 20)

@@ -63,20 +63,21 @@ class Writer:
         except TimeoutError as error:
             lane.failure = self._too_slow("It has not begun to write the append.", LogUnavailable)
             raise lane.failure from error
-        append = QueuedAppend(stream, records, fencing_token, match_seq_num, lane, loop)
+        deadline: asyncio.TimerHandle | None = None
+
+        def over() -> None:
+            slots.release(size)
+            if deadline is not None:
+                deadline.cancel()
+
+        append = QueuedAppend(stream, records, fencing_token, match_seq_num, lane, loop, over)
         try:
             self._hand_over(append)
         except LogUnavailable as error:
-            slots.release(size)
-            lane.failure = error
+            append.fail(error)
+            append.settle()
             raise
         deadline = loop.call_later(self._patience, self._give_up, append)
-
-        def over(_: object) -> None:
-            deadline.cancel()
-            slots.release(size)
-
-        append.future.add_done_callback(over)
         return append.future
 
     async def close(self, seconds: float) -> bool:
