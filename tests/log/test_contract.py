@@ -186,8 +186,8 @@ async def test_a_reader_that_leaves_early_leaves_nothing_behind(engine: Engine, 
         for _ in range(3):
             await log.append("s", data(*[b"x" * 1000] * 800))
         before = asyncio.all_tasks()
-        for open_ in (lambda: log.read("s", 0), lambda: log.read("s", 0, end=2000), lambda: log.follow("s", 0)):
-            async with aclosing(open_()) as batches:
+        for iterator in (log.read("s", 0), log.read("s", 0, end=2000), log.follow("s", 0)):
+            async with aclosing(iterator) as batches:
                 await anext(batches)
             left = {task for task in asyncio.all_tasks() - before if "ReadSession" in repr(task) and not task.done()}
             assert not left

@@ -45,8 +45,8 @@ async def test_what_is_open_is_bounded() -> None:
         assert not (await asyncio.wait(tails[:3], timeout=0.2))[0]
         with pytest.raises(LogUnavailable, match="max_open"):
             await tails[3]
-        for task in tails:
-            task.cancel()
+        for tail in tails:
+            tail.cancel()
         await asyncio.wait(tails)
         await log.close()
 

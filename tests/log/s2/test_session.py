@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 
 import pytest
 
 from resumable_chat.errors import LogUnavailable
+from resumable_chat.log.port import Appended
 from resumable_chat.log.s2 import S2Log
 from resumable_chat.protocol.limits import MAX_BATCH_BYTES
 from resumable_chat.protocol.records import NewRecord
@@ -21,7 +23,7 @@ async def test_a_submitter_that_waits_for_room_is_told_at_the_deadline() -> None
     async with silent() as endpoint:
         log = S2Log(access_token="ignored", basin="some-basin", endpoints=(endpoint, endpoint), timeout=0.5)
         async with asyncio.timeout(30), log.append_session("s") as session:
-            tickets = []
+            tickets: list[Awaitable[Appended]] = []
             with pytest.raises(LogUnavailable):
                 while len(tickets) < 20:
                     tickets.append(await session.submit([LARGE]))

@@ -16,7 +16,7 @@ class Recorder:
         connect = sqlite3.connect
 
         def recorded(*args: Any, **options: Any) -> sqlite3.Connection:
-            connection = connect(*args, **options)
+            connection: sqlite3.Connection = connect(*args, **options)
             statements: list[str] = []
             connection.set_trace_callback(statements.append)
             self.connections.append((connection, statements))

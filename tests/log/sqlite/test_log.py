@@ -96,7 +96,12 @@ async def test_two_processes_append_to_one_stream(tmp_path: Path) -> None:
     """Numbers stay without gaps when two processes write at once."""
     path = tmp_path / "log.db"
     others = [writer(path), writer(path)]
-    await asyncio.gather(*(asyncio.to_thread(lambda o=o: [tell(o, str(n)) for n in range(30)]) for o in others))
+
+    def tell_all(process: subprocess.Popen[str]) -> None:
+        for number in range(30):
+            tell(process, str(number))
+
+    await asyncio.gather(*(asyncio.to_thread(tell_all, other) for other in others))
     for other in others:
         end(other)
     log = SqliteLog(path)

@@ -56,7 +56,8 @@ def test_a_read_that_hangs_is_answered_at_the_deadline(tmp_path: Path) -> None:
 
 async def test_a_caller_that_leaves_takes_nothing_with_it(tmp_path: Path) -> None:
     """A read that nobody waits for any more is not begun, and the next ones are answered."""
-    readers, begun = readers_of(tmp_path), []
+    readers = readers_of(tmp_path)
+    begun: list[sqlite3.Connection] = []
     release = threading.Event()
     busy = [asyncio.create_task(readers.run(lambda _: release.wait())) for _ in range(2)]
     await asyncio.sleep(0.05)

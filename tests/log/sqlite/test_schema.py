@@ -23,10 +23,6 @@ async def everything(log: SqliteLog, stream: str) -> list[Record]:
     return [record async for batch in log.read(stream, 0) for record in batch]
 
 
-def durability(connection: sqlite3.Connection) -> tuple[str, int]:
-    return tuple(connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous"))  # type: ignore[return-value]
-
-
 async def test_a_file_of_version_0_1_is_read_and_goes_on(tmp_path: Path) -> None:
     """Every record, token and number of the file is there, and appends go on behind them."""
     path = tmp_path / "log.db"

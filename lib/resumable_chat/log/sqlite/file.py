@@ -1,4 +1,4 @@
-"""The file of a log: connections to it, and the watch over its being the same file all along."""
+"""The file of a log: connections to it, and the checks that it is still the same file."""
 
 from __future__ import annotations
 
@@ -92,9 +92,9 @@ class LogFile:
                 connection.execute(f"PRAGMA max_page_count = {max(1, self._max_bytes // page)}").fetchone()
             opened = OpenFile(self.path, connection)
             with self._lock:
-                self._identity = self._identity or opened.identity
-                if opened.identity != self._identity:
+                if opened.identity is None or opened.identity != (self._identity or opened.identity):
                     raise FileMoved(self.path)
+                self._identity = opened.identity
                 self._opened.append(opened)
         except BaseException:
             connection.close()

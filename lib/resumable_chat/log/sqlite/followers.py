@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from ...errors import LogUnavailable
 from .file import LogFile, ThreadConnection
 from .table import ends_past
 from .threads import ended, start_thread
@@ -32,7 +31,7 @@ class Follower:
         self._event = asyncio.Event()
 
     def look(self) -> None:
-        """Note that the stream is read now: only what comes after this has to wake the follower."""
+        """Note that the stream is about to be read: only what is appended after this has to wake the follower."""
         self._event.clear()
         self.woken = False
 
@@ -42,6 +41,8 @@ class Follower:
 
     def wake(self) -> None:
         """Let ``wait`` return. Safe in any thread."""
+        if self.woken:
+            return  # It has not looked since, and will find this too when it does.
         self.woken = True
         with suppress(RuntimeError):  # Its loop was closed: nobody waits any more.
             self._loop.call_soon_threadsafe(self._event.set)
@@ -111,8 +112,7 @@ class Followers:
                         self._look(connection)
                         version = now
                 pause = max(self._poll_interval, _REST * (time.monotonic() - began))
-            except (sqlite3.Error, LogUnavailable):
-                # The followers' own reads say what is wrong.
+            except Exception:  # noqa: BLE001 - the followers' own reads say what is wrong
                 self._wake_all()
                 version = None
                 pause = max(self._poll_interval, _TROUBLE_SECONDS)
