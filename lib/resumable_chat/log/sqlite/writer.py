@@ -57,12 +57,13 @@ class Writer:
         if slots is None:
             slots = self._slots[loop] = Slots(MAX_WAITING, MAX_WAITING_BYTES)
         size = metered_bytes(records)
-        try:
-            async with asyncio.timeout(self._patience):
-                await slots.acquire(size)
-        except TimeoutError as error:
-            lane.failure = self._too_slow("It has not begun to write the append.", LogUnavailable)
-            raise lane.failure from error
+        if not slots.acquire_now(size):
+            try:
+                async with asyncio.timeout(self._patience):
+                    await slots.acquire(size)
+            except TimeoutError as error:
+                lane.failure = self._too_slow("It has not begun to write the append.", LogUnavailable)
+                raise lane.failure from error
         deadline: asyncio.TimerHandle | None = None
 
         def over() -> None:
