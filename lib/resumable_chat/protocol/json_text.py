@@ -122,10 +122,12 @@ def stringify(value: Any) -> str:
             if id(value) in open_ids:
                 raise ValueError("the value holds itself")
             open_ids.add(id(value))
-            is_object = isinstance(value, dict)
-            write("{" if is_object else "[")
-            items = _members(value) if is_object else _elements(value)
-            stack.append((items, "}" if is_object else "]", id(value)))
+            if isinstance(value, dict):
+                write("{")
+                stack.append((_members(value), "}", id(value)))
+            else:
+                write("[")
+                stack.append((_elements(value), "]", id(value)))
         else:
             write(_scalar(value))
         while stack:
@@ -145,8 +147,7 @@ def _members(value: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
     """Yield what goes before each value of an object, and the value: integer-like keys first, in ascending order."""
     named = {_key(key): found for key, found in value.items()}
     indices = sorted((key for key in named if _INDEX.fullmatch(key) and int(key) <= _MAX_INDEX), key=int)
-    rest = named.keys() - set(indices) if indices else ()
-    keys = [*indices, *(key for key in named if key in rest)] if indices else list(named)
+    keys = dict.fromkeys(indices) | dict.fromkeys(named)
     for at, key in enumerate(keys):
         yield f"{',' if at else ''}{_quote(key)}:", named[key]
 
