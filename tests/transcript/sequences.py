@@ -236,7 +236,7 @@ def _odd_row(rng: random.Random) -> Chunk:
         "id": rng.choice(["a0", "u0", "", None, "t0"]),
         "name": rng.choice(["n", ""]),
         "content": rng.choice(
-            ["called", "", None, 5, [{"type": "text", "text": "t"}, {"type": "binary"}, {"type": "x"}]]
+            ["called", "", None, 5, [{"type": "text", "text": "t", "content": "t"}, {"type": "binary"}, {"type": "x"}]]
         ),
         "metadata": rng.choice([None, {"m": 1}, {"tanstack": {k: v for k, v in extras.items() if rng.random() < 0.5}}]),
         "createdAt": rng.choice(["2026-01-02T03:04:05.678Z", "never", 5]),
