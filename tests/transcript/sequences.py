@@ -230,7 +230,7 @@ def _odd_row(rng: random.Random) -> Chunk:
         {"type": "tool-result", "toolCallId": "c0.0.0", "content": rng.choice(["plain", "5"]), "state": "error"},
         {"type": "ui-resource", "toolCallId": "c", "toolName": "f", "resource": _RESOURCE},
         {"type": "image", "source": {"type": "url", "value": "v"}},
-        {"id": "untyped"},
+        {"type": "unheard-of", "content": 5},
     ]
     fields: Chunk = {
         "id": rng.choice(["a0", "u0", "", None, "t0"]),
@@ -246,7 +246,7 @@ def _odd_row(rng: random.Random) -> Chunk:
             [
                 None,
                 [],
-                [{"id": "c0.0.0", "function": {"name": "f", "arguments": rng.choice(["{}", "{", 5])}}],
+                [{"id": "c0.0.0", "function": {"name": "f", "arguments": rng.choice(["{}", "{", ""])}}],
                 [{"id": 1}],
             ]
         ),
@@ -255,7 +255,10 @@ def _odd_row(rng: random.Random) -> Chunk:
     }
     roles = ["user", "assistant", "assistant", "tool", "tool", "system", "developer", "reasoning", "activity", None]
     row = {key: value for key, value in fields.items() if rng.random() < (0.3 if key == "parts" else 0.6)}
-    return row | {"role": rng.choice(roles)}
+    row["role"] = rng.choice(roles[:-1] if "parts" in row else roles)
+    if row["role"] in ("system", "developer") and "content" in row:
+        row["content"] = rng.choice(["instructions", "", None])
+    return row
 
 
 _RESOURCE = {"uri": "u", "mimeType": "m"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from ..protocol.json_text import MAX_DEPTH, NotJson, join_surrogates, loads
+from ..protocol.json_text import MAX_VALUE_DEPTH, NotJson, join_surrogates, loads
 from .js import WHITESPACE
 
 _LITERALS: Final = (
@@ -28,7 +28,7 @@ _Container = dict[str, Any] | list[Any]
 
 
 def parse_partial(text: str) -> Any:
-    """Return the value so far. Raises NotJson if there is none, or if it is nested deeper than MAX_DEPTH."""
+    """Return the value so far. Raises NotJson if there is none, or if it is nested deeper than MAX_VALUE_DEPTH."""
     trimmed = text.strip(WHITESPACE)
     if not trimmed:
         raise NotJson("it is empty")
@@ -73,8 +73,8 @@ class _Parser:
                 container[key] = value
             if not is_open:
                 self.skip_comma()
-            elif len(stack) == MAX_DEPTH:
-                raise NotJson(f"it is nested deeper than {MAX_DEPTH} levels")
+            elif len(stack) == MAX_VALUE_DEPTH:
+                raise NotJson(f"it is nested deeper than {MAX_VALUE_DEPTH} levels")
             else:
                 stack.append(value)
         return whole

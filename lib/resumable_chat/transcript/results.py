@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..protocol.json_text import NotJson, loads
+from ..protocol.json_text import MAX_VALUE_DEPTH, NotJson, loads
 from .js import string
 from .values import MISSING
 
@@ -17,7 +17,7 @@ def output_of(content: Any) -> Any:
 def parsed_or(default: Any, value: Any) -> Any:
     """Return ``JSON.parse(value)``, or the default if that throws."""
     try:
-        return default if value is MISSING else loads(string(value))
+        return default if value is MISSING else loads(string(value), MAX_VALUE_DEPTH)
     except NotJson:
         return default
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from ..protocol.message_shapes import message_flaw
 from .content import content_parts, is_content_list, part_list
 from .js import date, truthy
 from .results import parsed_or
@@ -36,6 +37,9 @@ def read_row(row: Any, new_id: Callable[[], str]) -> Message:
     if created is not None:
         message["createdAt"] = created
     _add_resources(message, extras.get("uiResources"))
+    flaw = message_flaw(message)
+    if flaw is not None:
+        raise Unfoldable(flaw)
     return message
 
 
