@@ -10,7 +10,7 @@ from typing import Any, Final
 from starlette.requests import Request
 
 from ..errors import BadRequest
-from ..protocol.json_text import NotJson, loads
+from ..protocol.json_text import MAX_VALUE_DEPTH, NotJson, loads
 
 MAX_BODY_BYTES: Final = 6 * 1024 * 1024
 """Largest body, in bytes: what Lambda takes. The same holds elsewhere, so that nothing fails only on Lambda."""
@@ -97,7 +97,7 @@ async def _json_object(request: Request) -> dict[str, Any]:
                 f"The request is over {MAX_BODY_BYTES:,} bytes. Upload large files elsewhere and send their URL.",
             )
     try:
-        body = loads(received)
+        body = loads(received, MAX_VALUE_DEPTH + 10)
     except NotJson as error:
         raise BadRequest(400, f"The body must be JSON: {error}.") from error
     if not isinstance(body, dict):
