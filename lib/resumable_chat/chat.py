@@ -16,6 +16,7 @@ from .engine.tail import Subscription, Tail, Tails
 from .errors import LogError, LogUnavailable
 from .log.port import Log
 from .protocol import tokens
+from .protocol.json_text import well_formed
 from .protocol.records import trim
 from .protocol.turns import tool_results, turns_of
 from .settings import Mode
@@ -121,7 +122,7 @@ class Chat:
             run_id=request.run_id if request.run_id is not None else f"run-{tokens.random_nonce(12)}",
             thread_id=request.thread_id or stream,
             message_id=f"msg-{tokens.random_nonce(12)}",
-            messages=request.messages,
+            messages=well_formed(request.messages),
             data=request.data,
             deadline=request.deadline,
         )
@@ -202,6 +203,10 @@ class Chat:
         if stopped is Stopped.STOPPED and runner is not None and self._runners.get(stream) is runner:
             runner.abort()
         return stopped
+
+    def end_readers(self) -> None:
+        """Cut every subscription, so that the responses end."""
+        self._tails.cut()
 
     async def close(self) -> None:
         """Cut the readers off and close the log."""
