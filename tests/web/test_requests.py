@@ -118,7 +118,8 @@ async def test_text_that_utf8_cannot_hold_is_taken(server: str, chat: str, text:
     async with client(server) as http:
         for more in ("", ',{"id":"u2","role":"user","parts":[{"type":"text","content":"more","score":1e999}]}'):
             body = f'{{"id":"{chat}","messages":[{messages}{more}]}}'
-            assert (await http.post("/api/chat", content=body)).status_code == 202
+            sent = await http.post("/api/chat", content=body, headers={"Content-Type": "application/json"})
+            assert sent.status_code == 202
             async with http.stream("GET", f"/api/chat/replay?id={chat}") as response:
                 first = frames(await read_until(response, b"RUN_FINISHED"))[0][1]
             assert first["messages"][0]["parts"] == [{"type": "text", "content": shown}]

@@ -253,7 +253,7 @@ def join_surrogates(text: str) -> str:
 
 
 def well_formed(value: Any) -> Any:
-    """Return a JSON value with U+FFFD for each lone surrogate, which UTF-8 cannot hold; the value itself if it has none.
+    """Return a JSON value with U+FFFD for each lone surrogate, which UTF-8 cannot hold. Without any, return the value.
 
     For what leaves for a model or another program. Browsers get escapes, so that halves of a character can meet.
     """
