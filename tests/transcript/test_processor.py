@@ -69,6 +69,15 @@ def test_a_copy_is_independent() -> None:
     assert other.messages[0]["parts"][0]["state"] == "input-complete"
 
 
+def test_a_reset_ends_what_was_collected() -> None:
+    """Text that comes after it is adopted anew, and so the end of its run settles the message."""
+    processor = StreamProcessor()
+    processor.process_many([(start(), 1, 0), (text(" "), 2, 0), (text(" "), 3, 0)])
+    processor.reset()
+    processor.process_many([(text(" "), 4, 0), (run_finished(), 5, 0)])
+    assert processor.messages == []
+
+
 def test_the_end_of_the_stream_settles_the_messages() -> None:
     """As the end of the last run does."""
     processor = StreamProcessor()

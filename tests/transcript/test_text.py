@@ -37,8 +37,10 @@ def test_metadata_merge_into_the_message() -> None:
     """TanStack's own are merged in turn, without the text of high-frequency chunks; null changes nothing."""
     chunks = [
         start(metadata={"a": 1, "tanstack": {"model": "m", "content": "x"}}),
+        text("w"),
         text("x", metadata={"b": 2, "tanstack": {"createdAt": "2026-01-01T00:00:00Z"}}),
         {"type": "TEXT_MESSAGE_END", "messageId": "a", "metadata": None},
     ]
     tanstack = {"model": "m", "createdAt": "2026-01-01T00:00:00Z"}
+    assert fold(chunks)[0]["parts"] == [{"type": "text", "content": "wx"}]
     assert fold(chunks)[0]["metadata"] == {"a": 1.0, "b": 2.0, "tanstack": tanstack}

@@ -22,7 +22,7 @@ from resumable_chat.wire.messages import read_messages
 
 from ..chats import frames, user
 from ..servers import local_server
-from ..values import damaged
+from ..values import damaged, nested
 
 GOOD = {"id": "c1", "messages": [user("u1", "Hello")]}
 
@@ -138,10 +138,22 @@ async def test_a_send_carries_what_a_continuation_needs() -> None:
     plain = await _read(dumps(GOOD))
     assert (plain.parent_run_id, plain.resume, plain.tools, plain.data, plain.seen) == (None, None, (), {}, None)
     for resume in ([{"interruptId": "i", "payload": 1}], {"i": {"status": "resolved"}}):
-        fields = {"parentRunId": "r1", "resume": resume, "tools": [{"name": "f"}], "data": {"a": 1}, "from": 7}
+        fields = {"parentRunId": "r1", "resume": resume, "tools": [{"name": "f"}], "data": {"a": "\ud83d"}, "from": 7}
         full = await _read(dumps({**GOOD, **fields, "runId": "r2"}), {"x-run-id": "header"})
         assert (full.parent_run_id, full.resume, full.tools) == ("r1", resume, [{"name": "f"}])
-        assert (full.run_id, full.data, full.seen) == ("r2", {"a": 1}, 7)
+        assert (full.run_id, full.data, full.seen) == ("r2", {"a": "\ufffd"}, 7)
+
+
+async def test_a_body_is_nested_no_deeper_than_a_turn_can_store() -> None:
+    """The limit is 190 levels, five of which are around the value of a part."""
+
+    def body(levels: int) -> bytes:
+        return dumps({"id": "c", "messages": [user("u") | {"parts": [{"type": "x", "value": nested(levels)}]}]})
+
+    message = read_messages((await _read(body(185))).messages)[0]
+    assert decode(encode(Turn(message, None, None, None).chunk())) is not None
+    with pytest.raises(BadRequest, match="nested deeper than 190 levels"):
+        await _read(body(186))
 
 
 BODY = {
