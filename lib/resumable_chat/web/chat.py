@@ -235,7 +235,8 @@ async def _behind(wait_until: WaitUntil | None, work: Coroutine[Any, Any, Any]) 
 
 
 async def _discard(chunks: object) -> None:
-    close = getattr(chunks, "aclose", None)
+    """Close an iterator that nobody will read; a source was never called, and may serve other runs."""
+    close = None if callable(chunks) else getattr(chunks, "aclose", None)
     if close is not None:
         await close()
 
