@@ -16,6 +16,7 @@ from .engine.tail import Subscription, Tail, Tails
 from .errors import LogError, LogUnavailable
 from .log.port import Log
 from .protocol import tokens
+from .protocol.json_text import well_formed
 from .protocol.records import trim
 from .protocol.turns import tool_results, turns_of
 from .settings import Mode
@@ -46,7 +47,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class SendRequest:
-    """One send. ``messages`` are UIMessages with ``parts``, as ``turns.normalise`` returns them.
+    """One send. ``messages`` are UIMessages with ``parts``, as ``wire.messages.read_messages`` returns them.
 
     ``run_id`` is the idempotency key, ``sender_cursor`` what the sender had read of the chat, ``thread_id`` the chat's
     name for clients and the source (None: the stream's), ``deadline`` the loop time at which the platform ends the
@@ -121,7 +122,7 @@ class Chat:
             run_id=request.run_id if request.run_id is not None else f"run-{tokens.random_nonce(12)}",
             thread_id=request.thread_id or stream,
             message_id=f"msg-{tokens.random_nonce(12)}",
-            messages=request.messages,
+            messages=well_formed(request.messages),
             data=request.data,
             deadline=request.deadline,
         )
