@@ -31,7 +31,7 @@ _NO_VALUE: Final = object()
 POOL: Final = f"arn:aws:cognito-idp:{REGION}:123456789012:userpool/{REGION}_aBcDeFgHi"
 AUTHORIZER: Final = f"arn:aws:lambda:{REGION}:123456789012:function:authorise"
 SECRET: Final = f"arn:aws:secretsmanager:{REGION}:123456789012:secret:chat/token-AbCdEf"
-GIVEN: Final = {"S2Basin": "my-basin", "S2TokenSecretArn": SECRET}
+GIVEN: Final = {"S2Basin": "my-basin", "S2TokenSecretArn": SECRET, "BedrockModel": "amazon.nova-lite-v1:0"}
 """What every deployment has to say."""
 
 AUTHS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -146,6 +146,9 @@ class Stack:
             case "Fn::Join":
                 separator, parts = argument
                 return separator.join(map(str, self._value(parts)))
+            case "Fn::Select":
+                index, values = argument
+                return self._value(values)[int(index)]
             case "Fn::Split":
                 separator, text = argument
                 return str(self._value(text)).split(separator)

@@ -25,6 +25,8 @@ EVERYTHING = {
     **GIVEN,
     **AUTHS["Cognito"],
     "S2EncryptionKeySecretArn": OTHER_SECRET,
+    "BedrockModel": f"eu.{GIVEN['BedrockModel']}",
+    "BedrockGuardrail": "abc123:1",
     "OpenaiKeySecretArn": OTHER_SECRET,
     "SecretsKeyArn": KEY,
     "FunctionUrls": "true",
@@ -35,6 +37,7 @@ EVERYTHING = {
     "StopConcurrency": "5",
     "AlarmTopicArn": "arn:aws:sns:eu-central-1:123456789012:alarms",
 }
+SET_BY_LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME", "AWS_REGION", "AWS_DEFAULT_REGION"}
 API_IDLE_SECONDS = 300
 """After which a regional API ends a silent stream."""
 
@@ -74,6 +77,7 @@ def statements(stack: Stack, role: str) -> list[dict[str, Any]]:
 def test_no_function_may_do_more_than_it_needs(parameters: dict[str, str]) -> None:
     """Its own log group, and the secrets of its settings; never everything of a kind."""
     stack = Stack(**parameters)
+    bedrock = stack.resources["ModelAccess"]["Properties"]["PolicyDocument"]["Statement"]  # see test_model.py
     own = {"Send": "<SendLogs.Arn>", "Replay": "<ReplayLogs.Arn>", "Stop": "<StopLogs.Arn>"}
     for name, logs in own.items():
         assert function(stack, f"{name}Function")["Role"] == f"<{name}Role.Arn>"
@@ -83,9 +87,13 @@ def test_no_function_may_do_more_than_it_needs(parameters: dict[str, str]) -> No
         for statement in allowed:
             actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
             for action in actions:
-                expected = {"logs": {logs}, "secretsmanager": secrets, "kms": keys}[action.split(":")[0]]
-                assert statement["Resource"] in expected and "*" not in action
-        assert len(allowed) == (2 if parameters is OPEN else 5 if name == "Send" else 4)
+                service = action.split(":")[0]
+                expected = {"logs": {logs}, "secretsmanager": secrets, "kms": keys}
+                if name == "Send":
+                    expected["bedrock"] = {statement["Resource"] for statement in bedrock}
+                assert statement["Resource"] in expected[service] and "*" not in action
+        of_send = len(bedrock) + (parameters is EVERYTHING)
+        assert len(allowed) == (2 if parameters is OPEN else 4) + (of_send if name == "Send" else 0)
 
 
 def test_nothing_names_every_resource() -> None:
@@ -110,7 +118,7 @@ def test_only_send_has_the_models_key() -> None:
 @pytest.mark.parametrize(
     "parameters",
     [
-        {"S2Basin": "my-basin"},
+        {**GIVEN, "S2TokenSecretArn": ""},
         {**GIVEN, "S2TokenParameter": "/chat/token"},
         {**GIVEN, "OpenaiKeySecretArn": SECRET, "OpenaiKeyParameter": "/chat/key"},
     ],
@@ -123,7 +131,7 @@ def test_a_secret_is_in_one_place(parameters: dict[str, str]) -> None:
 
 def test_a_token_in_the_parameter_store() -> None:
     """The parameter alone may be read."""
-    stack = Stack(S2Basin="my-basin", S2TokenParameter="/chat/token", **AUTHS["None"])
+    stack = Stack(**{**OPEN, "S2TokenSecretArn": "", "S2TokenParameter": "/chat/token"})
     allowed = [statement for statement in statements(stack, "StopRole") if "ssm" in str(statement["Action"])]
     assert [statement["Action"] for statement in allowed] == ["ssm:GetParameter"]
     assert allowed[0]["Resource"] == "arn:aws:ssm:eu-central-1:123456789012:parameter/chat/token"
@@ -211,6 +219,7 @@ def read_by_the_library() -> set[str]:
         {},
         {"S2_ACCESS_TOKEN": "t", "S2_BASIN": "my-basin", "S2_ENCRYPTION_KEY": "azE="},
         {"OPENAI_API_KEY": "k", "OPENAI_MODEL": "m"},
+        {"CHAT_MODEL": "bedrock:m"},
     ):
         environ = _Asked(**values)
         Settings.from_environ(environ)
@@ -225,7 +234,7 @@ def test_the_template_sets_what_the_settings_read() -> None:
     given = {variable for name in FUNCTIONS for variable in stack.environment(name)}
     ours = {name for name in given if not name.startswith(("AWS_", "LAMBDA_ASGI_"))}
     # A secret's value never stands in a function's environment; the token's place is for `sam local` alone.
-    never = {"S2_ENCRYPTION_KEY", "OPENAI_API_KEY", "AWS_LAMBDA_FUNCTION_NAME", "S2_ENCRYPTION_KEY_PARAMETER"}
+    never = {"S2_ENCRYPTION_KEY", "OPENAI_API_KEY", "S2_ENCRYPTION_KEY_PARAMETER"} | SET_BY_LAMBDA
     assert ours == read_by_the_library() - never
     assert stack.environment("SendFunction")["S2_ACCESS_TOKEN"] == ""
 
@@ -234,7 +243,7 @@ def test_every_setting_is_in_the_readme() -> None:
     """The table, or the row of the variable that it stands in for."""
     readme = (ROOT / "README.md").read_text()
     asked = {re.sub(r"_(SECRET|PARAMETER)$", "", name) for name in read_by_the_library()}
-    assert not [name for name in asked - {"AWS_LAMBDA_FUNCTION_NAME"} if f"`{name}`" not in readme]
+    assert not [name for name in asked - SET_BY_LAMBDA if f"`{name}`" not in readme]
 
 
 def test_the_template_sets_what_the_runtime_reads() -> None:

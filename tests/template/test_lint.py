@@ -60,7 +60,7 @@ def test_the_local_variables_are_the_templates() -> None:
 
 def test_the_local_variables_make_a_chat_on_the_hosts_s2() -> None:
     """Over what the template sets for the parameters that docs/local.md names."""
-    stack = Stack(**AUTHS["None"], S2Basin="my-basin", S2TokenParameter="/unused")
+    stack = Stack(**AUTHS["None"], Demo="true", S2Basin="my-basin", S2TokenParameter="/unused")
     local = json.loads((ROOT / "events" / "env.json").read_text())["Parameters"]
     environ = {**stack.environment("SendFunction"), **local, "AWS_LAMBDA_FUNCTION_NAME": "send"}
     settings = Settings.from_environ(environ)
