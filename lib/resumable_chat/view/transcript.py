@@ -1,0 +1,89 @@
+"""The messages of a view: what is folded into them, how turns change them, and their JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from ..protocol.chunks import Chunk
+from ..protocol.turns import Turn, apply_turn
+from ..transcript import StreamProcessor
+from .events import Skipped
+from .generation import ChunkRead
+from .messages_json import MessagesEncoder
+
+_STEP: Final = 1000
+"""Chunks that are folded at once."""
+
+_PLAIN_TURN: Final = frozenset({"message", "after", "seen", "runId", "pending"})
+
+
+class Transcript:
+    """A session's finished messages. No chunk makes it raise: one that cannot be folded is reported as skipped."""
+
+    def __init__(self) -> None:
+        self._fold = StreamProcessor()
+        self.json = MessagesEncoder(lambda: self.messages)
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """The messages as of now. They may change with the next call."""
+        return self._fold.messages
+
+    def find(self, message_id: str) -> dict[str, Any] | None:
+        """Return the first message with this id."""
+        return self._fold.find(message_id)
+
+    def begin(self) -> None:
+        """Forget all that streamed, as a browser does when it sends."""
+        self._fold.reset()
+
+    def put(self, turn: Turn, value: Chunk, *, position: int, newest_data: int) -> bool:
+        """Put a turn's message where it belongs. Return whether that only added it at the end.
+
+        ``value`` is the turn as it is stored; ``position`` and ``newest_data`` are those of ``apply_turn``.
+        """
+        self.json.changed()
+        messages = self._fold.messages
+        known = self.find(turn.message["id"]) is not None
+        last = messages[-1].get("id") if messages else None
+        # Nearly every turn is of this kind, and must not cost a walk through the whole chat.
+        if value.keys() <= _PLAIN_TURN and not known and (turn.pending or turn.after == last):
+            self._fold.append(turn.message)
+            return True
+        changed = list(messages)
+        cut = apply_turn(changed, turn, position=position, newest_data=newest_data)
+        added = not known and len(changed) == len(messages) + 1 and changed[-1] is turn.message
+        self._fold.replace_messages(changed)
+        return added and not cut
+
+    def fold(self, chunks: Sequence[ChunkRead]) -> Iterator[list[Skipped]]:
+        """Fold these chunks step by step; yield after each step what had to be skipped in it."""
+        for start in range(0, len(chunks), _STEP):
+            yield self._fold_step(chunks[start : start + _STEP])
+        self.json.changed()
+
+    def _fold_step(self, chunks: Sequence[ChunkRead]) -> list[Skipped]:
+        skipped: list[Skipped] = []
+        reached = 0
+
+        def values() -> Iterator[tuple[Chunk, int, int]]:
+            nonlocal reached
+            for read in chunks:
+                yield read.chunk, read.seq_num, read.timestamp
+                reached += 1
+
+        remaining = values()
+        while True:
+            try:
+                unfolded = self._fold.process_many(remaining)
+            except Exception:  # noqa: BLE001 - whatever one chunk does to the fold, the others are folded
+                # The fold collects deltas, so this may be due to those before the chunk: give it one more try.
+                read = chunks[reached]
+                try:
+                    self._fold.process(read.chunk, seq=read.seq_num, timestamp=read.timestamp)
+                except Exception as error:  # noqa: BLE001
+                    skipped.append(Skipped(read.seq_num, f"it cannot be folded: {error!r}"))
+                continue
+            skipped += [Skipped(chunks[0].seq_num, "this chunk or one soon after it cannot be folded")] * unfolded
+            return skipped
