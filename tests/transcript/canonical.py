@@ -16,17 +16,15 @@ def fold(given: Any) -> Any:
     case = given if isinstance(given, dict) else {"chunks": given}
     processor = StreamProcessor([dict(message) for message in case.get("initialMessages", [])])
     resets = set(case.get("perTurnReset", []))
-    try:
-        for index, chunk in enumerate(case["chunks"]):
-            if index in resets:
-                processor.reset()
-            if isinstance(chunk, str) and case.get("parsed"):
-                chunk = json.loads(chunk)
-            processor.process(chunk, seq=BASE + index, timestamp=0)
-        if case.get("finalize"):
-            processor.finalize()
-    except ValueError:
-        return {"error": True}
+    for index, chunk in enumerate(case["chunks"]):
+        if index in resets:
+            processor.reset()
+        if isinstance(chunk, str) and case.get("parsed"):
+            chunk = json.loads(chunk)
+        if processor.process(chunk, seq=BASE + index, timestamp=0) is not None:
+            return {"error": True}
+    if case.get("finalize"):
+        processor.finalize()
     return canonical(json.loads(json.dumps(processor.messages)))
 
 

@@ -1,13 +1,15 @@
-"""The value that an unfinished JSON text stands for so far, with every kind of value allowed to be unfinished.
+"""The value that an unfinished JSON text stands for so far; every kind of value may be unfinished.
 
-The results are those of the npm package partial-json 0.1.7, which the browser uses for structured output.
+The results are those of the npm package partial-json 0.1.7, which the browser uses for structured output. Nested
+values are kept on a list of our own, so that no text can exhaust Python's stack.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from .js import WHITESPACE, NotJson, parse_json
+from ..protocol.json_text import MAX_DEPTH, NotJson, loads
+from .js import WHITESPACE
 
 _LITERALS: Final = (
     ("null", None, 1),
@@ -17,52 +19,110 @@ _LITERALS: Final = (
     ("-Infinity", None, 2),
     ("NaN", None, 1),
 )
-"""Text, value (what JSON has no word for becomes null), and how many characters of it are enough at the end."""
+"""Text, value (null for what JSON has no word for), and how many characters of it are enough at the end."""
 
-_DEPTH: Final = 500
+_Container = dict[str, Any] | list[Any]
 
 
 def parse_partial(text: str) -> Any:
-    """The value so far. Raises NotJson when there is none."""
+    """Return the value so far. Raises NotJson if there is none, or if it is nested deeper than MAX_DEPTH."""
     trimmed = text.strip(WHITESPACE)
     if not trimmed:
-        raise NotJson("empty")
-    return _Parser(trimmed).value(0)
+        raise NotJson("it is empty")
+    return _Parser(trimmed).parse()
 
 
 class _Parser:
+    """Reads one text from left to right. ``at`` is the position of the next character."""
+
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
 
-    def value(self, depth: int) -> Any:
-        self.skip()
+    def parse(self) -> Any:
+        whole, is_open = self.begin_value()
+        # The containers that are not closed yet, the innermost last.
+        stack: list[_Container] = [whole] if is_open else []
+        while stack:
+            container = stack[-1]
+            value: Any = None
+            is_open = False
+            try:
+                more, key = self.next_member(container)
+                if more:
+                    value, is_open = self.begin_value()
+            except NotJson:
+                more, key = False, ""
+            if not more:
+                stack.pop()
+                self.skip_comma()
+                continue
+            if isinstance(container, list):
+                container.append(value)
+            elif key != "__proto__":
+                container[key] = value
+            if not is_open:
+                self.skip_comma()
+            elif len(stack) == MAX_DEPTH:
+                raise NotJson(f"it is nested deeper than {MAX_DEPTH} levels")
+            else:
+                stack.append(value)
+        return whole
+
+    def begin_value(self) -> tuple[Any, bool]:
+        """Read a string, number or literal, or the beginning of a container; return it, and whether it is open."""
+        self.skip_blanks()
         text = self.text
-        if self.at >= len(text) or depth > _DEPTH:
-            raise NotJson("unexpected end")
+        if self.at >= len(text):
+            raise NotJson("the text ends")
         first = text[self.at]
         if first == '"':
-            return self.string()
+            return self.string(), False
         if first == "{":
-            return self.object(depth)
+            self.at += 1
+            self.skip_blanks()
+            return {}, True
         if first == "[":
-            return self.array(depth)
+            self.at += 1
+            return [], True
         for literal, value, least in _LITERALS:
             rest = len(text) - self.at
             if text.startswith(literal, self.at):
                 self.at += len(literal)
-                return value
+                return value, False
             if least <= rest < len(literal) and literal.startswith(text[self.at :]):
                 self.at = len(text)
-                return value
-        return self.number()
+                return value, False
+        return self.number(), False
 
-    def skip(self) -> None:
+    def next_member(self, container: _Container) -> tuple[bool, str]:
+        """Go to the container's next value: return whether there may be one, and its key in an object."""
+        is_list = isinstance(container, list)
+        if self.at < len(self.text) and self.text[self.at] == ("]" if is_list else "}"):
+            self.at += 1
+            return False, ""
+        if is_list:
+            return True, ""
+        self.skip_blanks()
+        if self.at >= len(self.text):
+            return False, ""
+        key = self.string()
+        self.skip_blanks()
+        self.at += 1
+        return True, key
+
+    def skip_blanks(self) -> None:
         text, length = self.text, len(self.text)
         while self.at < length and text[self.at] in " \n\r\t":
             self.at += 1
 
+    def skip_comma(self) -> None:
+        self.skip_blanks()
+        if self.at < len(self.text) and self.text[self.at] == ",":
+            self.at += 1
+
     def string(self) -> Any:
+        """Read a string. The original does not check that it begins with a quote."""
         text, start = self.text, self.at
         escaped = False
         self.at += 1
@@ -71,68 +131,29 @@ class _Parser:
             self.at += 1
         if self.at < len(text):
             self.at += 1
-            return parse_json(text[start : self.at])
+            return loads(text[start : self.at])
         end = self.at - (1 if escaped else 0)
         try:
-            return parse_json(text[start:end] + '"')
+            return loads(text[start:end] + '"')
         except NotJson:
-            return parse_json(text[start : max(start, text.rfind("\\"))] + '"')
-
-    def object(self, depth: int) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        self.at += 1
-        self.skip()
-        try:
-            while self.at >= len(self.text) or self.text[self.at] != "}":
-                self.skip()
-                if self.at >= len(self.text):
-                    return found
-                key = self.string()
-                self.skip()
-                self.at += 1
-                try:
-                    value = self.value(depth + 1)
-                except NotJson:
-                    return found
-                if key != "__proto__":
-                    found[key] = value
-                self.skip()
-                if self.at < len(self.text) and self.text[self.at] == ",":
-                    self.at += 1
-        except NotJson:
-            return found
-        self.at += 1
-        return found
-
-    def array(self, depth: int) -> list[Any]:
-        found: list[Any] = []
-        self.at += 1
-        try:
-            while self.at >= len(self.text) or self.text[self.at] != "]":
-                found.append(self.value(depth + 1))
-                self.skip()
-                if self.at < len(self.text) and self.text[self.at] == ",":
-                    self.at += 1
-        except NotJson:
-            return found
-        self.at += 1
-        return found
+            return loads(text[start : max(start, text.rfind("\\"))] + '"')
 
     def number(self) -> Any:
+        """Read a number, or fail on whatever else stands here."""
         text, start = self.text, self.at
         if start == 0:
             if text == "-":
-                raise NotJson("a sign alone")
+                raise NotJson("it is a sign alone")
             try:
-                value = parse_json(text)
+                value = loads(text)
             except NotJson:
-                value = parse_json(text[: max(0, text.rfind("e"))])
+                value = loads(text[: max(0, text.rfind("e"))])
             self.at = len(text)
             return value
         while self.at < len(text) and text[self.at] not in ",]}":
             self.at += 1
         try:
-            return parse_json(text[start : self.at])
+            return loads(text[start : self.at])
         except NotJson:
             low, high = sorted((start, max(0, text.rfind("e"))))
-            return parse_json(text[low:high])
+            return loads(text[low:high])

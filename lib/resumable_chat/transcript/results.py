@@ -1,27 +1,25 @@
-"""What the result of a tool call means for the call."""
+"""The meaning of a tool's result for the call."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .js import NotJson, parse_json
-
-MISSING: Any = object()
-"""Stands for JavaScript's undefined where null means something else."""
+from ..protocol.json_text import NotJson, loads
+from .js import string
 
 
 def output_of(content: Any) -> Any:
-    """The output in a result's content: parsed if it is JSON, otherwise the content itself."""
-    if isinstance(content, str):
+    """Return the output in a result's content: parsed if it is JSON, otherwise the content itself."""
+    if isinstance(content, (str, list)):
         try:
-            return parse_json(content)
+            return loads(string(content))
         except NotJson:
             return content
     return content
 
 
 def error_text(output: Any) -> str:
-    """The error that a failed call's output tells."""
+    """Return the error text in a failed call's output."""
     if isinstance(output, dict) and isinstance(output.get("error"), str):
         return str(output["error"])
     return output if isinstance(output, str) else "Tool execution failed"
