@@ -11,11 +11,12 @@ from typing import Any, Final
 
 from .engine.claim import Claim, Claimer
 from .engine.ending import Stopped, stop
-from .engine.runner import DEFAULT_ERROR, Run, Runner, default_on_error
+from .engine.runner import Run, Runner, default_on_error
 from .engine.tail import Subscription, Tail, Tails
 from .errors import LogError, LogUnavailable
 from .log.port import Log
 from .protocol import tokens
+from .protocol.outcomes import DEFAULT_ERROR
 from .protocol.records import trim
 from .protocol.turns import tool_results, turns_of
 from .settings import Mode

@@ -15,7 +15,7 @@ Chunk = dict[str, Any]
 def stored(*given: Chunk, fail: bool = False) -> list[Chunk]:
     """What is stored for a source that yields these chunks and then ends, or fails."""
     lifecycle = Lifecycle("run", "thread", "msg")
-    out = [chunk for item in given for chunk in lifecycle.feed(item)]
+    out = [chunk for item in given for chunk in lifecycle.feed(item, 1)]
     return out + (lifecycle.parts.fail("broken") if fail else lifecycle.parts.finish())
 
 
@@ -63,6 +63,7 @@ def run(kind: str, run_id: str | None = None) -> Chunk:
                 "RUN_FINISHED",
                 "RUN_STARTED",
                 "TEXT_MESSAGE_CONTENT",
+                "TEXT_MESSAGE_END",
                 "RUN_FINISHED",
             ],
         ),
@@ -84,7 +85,9 @@ def test_a_failure_closes_texts_and_has_a_place() -> None:
         "TEXT_MESSAGE_END",
         "RUN_ERROR",
     ]
-    assert nothing[1]["messageId"] == "msg" and nothing[3] == {"type": "RUN_ERROR", "message": "broken", "runId": "run"}
+    assert nothing[1]["messageId"] == "msg"
+    error = {"type": "RUN_ERROR", "message": "broken", "error": {"message": "broken"}, "runId": "run"}
+    assert nothing[3] == error
 
 
 def test_a_terminal_names_the_run_that_started() -> None:
@@ -120,4 +123,4 @@ def test_every_open_run_gets_a_terminal() -> None:
 def test_what_is_no_chunk_is_refused() -> None:
     """A chunk without a type ends the run with an error."""
     with pytest.raises(ValueError, match="type"):
-        Lifecycle("r", "t", "m").feed({"delta": "x"})
+        Lifecycle("r", "t", "m").feed({"delta": "x"}, 1)

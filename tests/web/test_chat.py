@@ -143,7 +143,7 @@ async def test_a_crashed_writer_is_taken_over(tmp_path: Path) -> None:
         end = ["TEXT_MESSAGE_END", "RUN_ERROR", "<error>"]
         assert told == ["<session>", "RUN_STARTED", "TEXT_MESSAGE_START", *end, "<session>", *PLAIN, *ANSWER, "<end>"]
         error = next(chunk for chunk in await chunks_of(log, "s") if chunk["type"] == "RUN_ERROR")
-        assert error == {"type": "RUN_ERROR", "message": "An error occurred.", "runId": "dead", "code": "writer_lost"}
+        assert (error["runId"], error["code"], error["error"]) == ("dead", "writer_lost", {"message": error["message"]})
 
 
 def _run_of(run_id: str) -> list[NewRecord]:
@@ -263,7 +263,9 @@ async def test_a_stop_ends_the_run_and_its_source(tmp_path: Path, same_process: 
         await background.drain(5)
         told = await story(log, "s")
         assert told == ["<session>", *PLAIN, *ANSWER, "<end>"]
-        assert (await chunks_of(log, "s"))[-1] == {"type": "RUN_FINISHED", "runId": "r", "finishReason": "stop"}
+        *_, end, last = await chunks_of(log, "s")
+        assert end["metadata"]["resumable"]["run"]["outcome"] == "stopped"
+        assert last == {"type": "RUN_FINISHED", "runId": "r", "threadId": "s", "finishReason": "stop"}
         assert (await other.stop_session("s")).status_code == 204
         assert await send(chat, Words("b"), user("u2"), run_id="r2") == 202
 

@@ -23,7 +23,7 @@ from ..log.port import Log
 from ..protocol import tokens
 from ..protocol.chunks import Chunk, decode, encode
 from ..protocol.limits import MAX_BATCH_BYTES, MAX_BATCH_RECORDS
-from ..protocol.open_parts import WRITER_LOST
+from ..protocol.outcomes import WRITER_LOST
 from ..protocol.records import Kind, NewRecord, Record, fence, fence_token, kind, metered_bytes
 from ..protocol.turns import Turn, read_turn
 from .readback import read_generation

@@ -10,7 +10,8 @@ from ..errors import AppendOutcomeUnknown, FencingTokenMismatch, LogUnavailable,
 from ..log.port import Log
 from ..protocol import tokens
 from ..protocol.chunks import Chunk, encode
-from ..protocol.open_parts import WRITER_LOST, OpenParts
+from ..protocol.open_parts import OpenParts
+from ..protocol.outcomes import WRITER_LOST
 from ..protocol.records import HEARTBEAT, NewRecord, fence
 from .readback import read_generation
 

@@ -61,6 +61,6 @@ def _generation(records: list[Record], tail: int) -> Generation:
             run_ids.add(turn.run_id)
         if chunk["type"] == "RUN_STARTED" and isinstance(chunk.get("runId"), str):
             run_ids.add(chunk["runId"])
-        parts.feed(chunk)
+        parts.feed(chunk, record.timestamp)
     end = records[-1].seq_num + 1 if records else tail
     return Generation(token, first, end, parts, frozenset(run_ids))

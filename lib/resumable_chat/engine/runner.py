@@ -12,14 +12,12 @@ from ..log.port import Log
 from ..protocol import tokens
 from ..protocol.chunks import TERMINALS, Chunk
 from ..protocol.lifecycle import Lifecycle
-from ..protocol.open_parts import DEADLINE, SHUTDOWN
+from ..protocol.outcomes import DEADLINE, DEFAULT_ERROR, SHUTDOWN
 from ..sources.port import Source, SourceContext, iterate
-from .claim import Claim
+from .claim import Claim, now_ms
 from .pump import Appender, Lost
 
 logger = logging.getLogger(__name__)
-
-DEFAULT_ERROR: Final = "An error occurred."
 
 DEADLINE_MARGIN: Final = 5.0
 """Seconds before the platform's deadline at which a generation ends itself."""
@@ -128,7 +126,7 @@ class Runner:
         chunks = iterate(source, self._run.messages, context)
         try:
             async for chunk in chunks:
-                for stored in self._lifecycle.feed(chunk):
+                for stored in self._lifecycle.feed(chunk, now_ms()):
                     await self._appender.add(stored, defer=stored["type"] in TERMINALS)
         except Exception as error:  # noqa: BLE001 - whatever the user's source raises ends its run, nothing else
             return error

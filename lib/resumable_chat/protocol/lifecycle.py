@@ -13,23 +13,31 @@ class Lifecycle:
     * The assistant's TEXT_MESSAGE_START follows RUN_STARTED at once. A reasoning-first or tool-first answer would
       otherwise attach to the message of an earlier turn in tabs that only watch. The source's own, later START of
       that message is renamed to the id given out.
-    * Open text messages end before the terminal of the last open run.
+    * Open text messages end before the terminal of the last open run. An END is held back until the source's next
+      chunk, for the one before the terminal also carries the outcome.
     """
 
     def __init__(self, run_id: str, thread_id: str, message_id: str) -> None:
-        self.parts = OpenParts(run_id, message_id)
+        self.parts = OpenParts(run_id, message_id, thread_id=thread_id)
         self._thread_id = thread_id
         self._message_id = message_id
         self._awaiting_start = False
         self._placeholder = False
+        self._held: Chunk | None = None
         self._renamed: dict[str, str] = {}
 
-    def feed(self, chunk: Chunk) -> list[Chunk]:
-        """The chunks to store for the source's next chunk; raises ValueError if it is none."""
+    def feed(self, chunk: Chunk, at: int) -> list[Chunk]:
+        """Return the chunks to store for the source's next chunk, yielded ``at`` (ms since 1970).
+
+        Raises ValueError if it has no string ``type``.
+        """
         if not isinstance(chunk.get("type"), str):
             raise ValueError("a source must yield chunks with a string `type`")
-        out: list[Chunk] = []
         kind = chunk["type"]
+        out = [] if kind in TERMINALS else self._release()
+        if kind == "TEXT_MESSAGE_END" and "metadata" not in chunk:
+            self._held = self._rename(chunk)
+            return out
         if kind == "RUN_STARTED":
             chunk = self._named(chunk)
             self._awaiting_start = self._awaiting_start or not self.parts.answered
@@ -43,20 +51,26 @@ class Lifecycle:
                     out.append(self._start_for(chunk))
                     self._placeholder = True
             if kind in TERMINALS:
+                self._held = None
                 for stored in out:
-                    self.parts.feed(stored)
+                    self.parts.feed(stored, at)
                 chunk = self._matching(chunk)
-                ends = self.parts.end_texts() if self.parts.last(chunk) else []
+                ends = self.parts.before(chunk, at)
                 for stored in ends:
-                    self.parts.feed(stored)
-                self.parts.feed(chunk)
+                    self.parts.feed(stored, at)
+                self.parts.feed(chunk, at)
                 return [*out, *ends, chunk]
             if self._placeholder or self._renamed:
                 chunk = self._rename(chunk)
         out.append(chunk)
         for stored in out:
-            self.parts.feed(stored)
+            self.parts.feed(stored, at)
         return out
+
+    def _release(self) -> list[Chunk]:
+        """Return the END that was held back, now that it is known not to be the last."""
+        held, self._held = self._held, None
+        return [] if held is None else [held]
 
     def _named(self, chunk: Chunk) -> Chunk:
         return chunk if isinstance(chunk.get("runId"), str) else {**chunk, "runId": self.parts.run_id}

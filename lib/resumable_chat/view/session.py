@@ -163,7 +163,7 @@ class SessionView:
         self._newest_data = record.seq_num
         self.size += len(record.body)
         stored = Stored(record.seq_num, record.timestamp, chunk)
-        self.parts.feed(chunk)
+        self.parts.feed(chunk, record.timestamp)
         if self._in_preamble and self._snapshots and self._preamble(stored):
             self._preamble_end = record.seq_num + 1
             return None

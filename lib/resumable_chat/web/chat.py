@@ -12,9 +12,10 @@ from starlette.responses import JSONResponse, Response
 
 from ..chat import LEASE_MS, Accepted, Chat, Options, Repeated, SendRequest
 from ..engine.ending import Stopped
-from ..engine.runner import DEFAULT_ERROR, default_on_error
+from ..engine.runner import default_on_error
 from ..errors import BadRequest, ChatError, ConfigurationError, LogUnavailable
 from ..log.port import Log
+from ..protocol.outcomes import DEFAULT_ERROR
 from ..protocol.turns import normalise
 from ..settings import MIN_LEASE_MS, Delivery, Mode, S2Settings, Settings, open_log
 from ..sources.port import Source
