@@ -56,12 +56,10 @@ class Runner:
         on_error: Callable[[BaseException], str] = default_on_error,
         batch_size: int = 10,
         linger: float = 0.05,
-        nonce: tokens.Nonce = tokens.random_nonce,
     ) -> None:
         self._claim = claim
         self._run = run
         self._on_error = on_error
-        self._nonce = nonce
         self._aborted = asyncio.Event()
         self._producer: asyncio.Task[BaseException | None] | None = None
         self._lifecycle = Lifecycle(run.run_id, run.thread_id, run.message_id)
@@ -145,7 +143,7 @@ class Runner:
         return text if isinstance(text, str) else DEFAULT_ERROR
 
     async def _finish(self, chunks: list[Chunk], failed: bool) -> str:
-        token = tokens.terminal(self._claim.key, failed=failed, nonce=self._nonce)
+        token = tokens.terminal(self._claim.key, failed=failed)
         await self._appender.finish(chunks, token)
         return token
 
