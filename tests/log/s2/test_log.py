@@ -19,14 +19,13 @@ from s2_sdk import Encryption
 from lambda_asgi import Background
 from resumable_chat import ResumableChat, create_resumable_chat
 from resumable_chat.errors import AppendOutcomeUnknown, LogError, LogUnavailable
-from resumable_chat.log import s2 as module
 from resumable_chat.log.s2 import S2Log
 from resumable_chat.protocol.limits import MAX_BATCH_BYTES
 from resumable_chat.protocol.records import NewRecord, fence
 
-from ..chats import Tab, Words, chunks_of, replayed, story, user
-from ..servers import Lite, free_port
-from .engines import S2_ENDPOINT, fresh_basin
+from ...chats import Tab, Words, chunks_of, replayed, story, user
+from ...servers import Lite, free_port
+from ..engines import S2_ENDPOINT, fresh_basin
 
 pytestmark = pytest.mark.skipif(not S2_ENDPOINT, reason="needs S2 Lite: run `make test-s2`")
 
@@ -143,17 +142,17 @@ async def test_a_refusal_says_what_to_set(status: int, says: str) -> None:
 
 async def test_an_idle_client_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a freeze the old connections are not trusted: the next call uses new ones, and succeeds at once."""
-    log = log_of(await fresh_basin())
-    await log.append("s", [NewRecord(b"a")])
-    before = log._current
-    await log.append("s", [NewRecord(b"b")])
-    assert log._current is before
-    now = time.time()
-    monkeypatch.setattr(module.time, "time", lambda: now + 300)
-    await log.append("s", [NewRecord(b"c")])
-    assert log._current is not before
-    assert (await log.tail("s")).seq_num == 3
-    await log.close()
+    async with Wire() as wire:
+        log = log_of(await fresh_basin(), wire.endpoint)
+        await log.append("s", [NewRecord(b"a")])
+        await log.append("s", [NewRecord(b"b")])
+        assert wire.opened == 1
+        now = time.time()
+        monkeypatch.setattr(time, "time", lambda: now + 300)
+        await log.append("s", [NewRecord(b"c")])
+        assert wire.opened == 2
+        assert (await log.tail("s")).seq_num == 3
+        await log.close()
 
 
 def key() -> str:
