@@ -11,8 +11,10 @@ from typing import Any, Final
 
 from .engine.claim import Claim, Claimer
 from .engine.ending import Stopped, stop
+from .engine.reading import Reading
 from .engine.runner import Run, Runner, default_on_error
-from .engine.tail import Subscription, Tail, Tails
+from .engine.tail import TailOptions
+from .engine.tails import Tails
 from .errors import LogError, LogUnavailable
 from .log.port import Log
 from .protocol import tokens
@@ -21,10 +23,14 @@ from .protocol.records import trim
 from .protocol.turns import tool_results, turns_of
 from .settings import Mode
 from .sources.port import Source
+from .wire.s2 import S2Generation, S2Session
 
 logger = logging.getLogger(__name__)
 
 LEASE_MS: Final[Mapping[Mode, int]] = {"session": 15_000, "shared": 5_000, "single-use": 5_000}
+
+_SESSION: Final = S2Session()
+_GENERATION: Final = S2Generation()
 
 _LOOK_AGAIN: Final = 0.2
 
@@ -83,7 +89,7 @@ class Chat:
         self._log = log
         self.options = options
         self._claimer = Claimer(log, lease=options.lease, writer_lost=DEFAULT_ERROR)
-        self._tails = Tails(log, lease=options.lease, writer_lost=DEFAULT_ERROR, session=options.mode == "session")
+        self._tails = Tails(log, TailOptions(options.lease, DEFAULT_ERROR, session=options.mode == "session"))
         self._runners: dict[str, Runner] = {}
 
     async def send(self, stream: str, request: SendRequest, source: Source) -> Accepted | Repeated:
@@ -185,15 +191,20 @@ class Chat:
                     return _failing(error)
             await asyncio.sleep(_LOOK_AGAIN)
 
-    def subscribe(
-        self, stream: str, cursor: int | None, *, ended_too: bool = False
-    ) -> tuple[Tail, asyncio.Task[Subscription]]:
-        """Begin to follow a stream from a cursor; the task ends once the log is read up to its tail.
+    def read(self, stream: str, cursor: int | None) -> Reading:
+        """Begin to read a whole chat, live, from a cursor on. Call this in the event loop."""
+        tail = self._tails.get(stream)
+        return Reading(tail, tail.subscribe(_SESSION, cursor))
 
-        ``ended_too`` also takes a generation that just ended, in the modes other than session.
+    def read_answer(
+        self, stream: str, cursor: int | None = None, *, start: int | None = None, run_id: str | None = None
+    ) -> Reading:
+        """Begin to read one generation: the one opened at ``start`` or for this run, if given, else the running one.
+
+        Call this in the event loop.
         """
         tail = self._tails.get(stream)
-        return tail, asyncio.create_task(tail.attach(cursor, ended_too=ended_too), name=f"attach {stream}")
+        return Reading(tail, tail.subscribe_answer(_GENERATION, cursor, start=start, run_key=_key(run_id)))
 
     async def stop(self, stream: str, run_id: str | None = None) -> Stopped:
         """End the running generation (only if it is ``run_id``, when given). Raises LogUnavailable."""

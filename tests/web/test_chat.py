@@ -394,10 +394,10 @@ async def test_a_finished_chat_is_one_snapshot(tmp_path: Path) -> None:
         assert await replayed(chat, "s", cursor) == []
 
 
-async def test_an_empty_chat_replays_nothing(tmp_path: Path) -> None:
-    """A chat that was never used sends no snapshot, which would wipe what the page already shows."""
+async def test_an_unknown_chat_says_so_at_once(tmp_path: Path) -> None:
+    """A chat that was never used is an empty snapshot, so that a page need not wait to say that there is nothing."""
     async with fresh_chat(tmp_path) as chat:
-        assert await replayed(chat, "s") == []
+        assert await replayed(chat, "s") == [(0, {"type": "MESSAGES_SNAPSHOT", "messages": []})]
 
 
 async def test_two_replays_give_the_same_bytes(tmp_path: Path) -> None:

@@ -71,13 +71,11 @@ class Claimer:
         *,
         lease: float,
         writer_lost: str,
-        nonce: tokens.Nonce = tokens.random_nonce,
         clock_ms: Callable[[], int] = now_ms,
     ) -> None:
         self._log = log
         self._lease = lease
         self._writer_lost = writer_lost
-        self._nonce = nonce
         self._clock_ms = clock_ms
         self._known: OrderedDict[str, str] = OrderedDict()
 
@@ -99,7 +97,7 @@ class Claimer:
         Raises StreamInUse (409), BadRequest (413: the message does not fit one append), LogUnavailable.
         """
         body = turn_records(turns, results)
-        token = tokens.opening(key, self._nonce)
+        token = tokens.opening(key)
         guess = self._known.get(stream, "")
         stopped = False
         known = tokens.parse(guess)
@@ -137,7 +135,7 @@ class Claimer:
 
         Raises StreamInUse (409), LogUnavailable.
         """
-        token = tokens.opening(key, self._nonce)
+        token = tokens.opening(key)
         give_up_at = asyncio.get_running_loop().time() + _PATIENCE
         for attempt in range(_ATTEMPTS):
             try:
@@ -174,7 +172,7 @@ class Claimer:
         dead = await read_generation(self._log, stream, tail.seq_num)
         closing = [
             *(NewRecord(encode(chunk)) for chunk in dead.parts.fail(self._writer_lost, code=WRITER_LOST)),
-            fence(tokens.terminal(tokens.parse(current).key, failed=True, nonce=self._nonce)),
+            fence(tokens.terminal(tokens.parse(current).key, failed=True)),
         ]
         try:
             appended = await self._log.append(

@@ -37,9 +37,7 @@ async def current_token(log: Log, stream: str) -> str:
     raise LogUnavailable("The log accepted an append under a token that is not in force.")
 
 
-async def stop(
-    log: Log, stream: str, *, run_id: str | None = None, nonce: tokens.Nonce = tokens.random_nonce
-) -> Stopped:
+async def stop(log: Log, stream: str, *, run_id: str | None = None) -> Stopped:
     """End the running generation as finished; with ``run_id`` only if it is that run.
 
     When nothing runs but a run is named, the stop is left behind for it, so that it wins even if it overtakes the
@@ -57,7 +55,7 @@ async def stop(
             if not state.running:
                 if key is None or state.key == key:
                     return Stopped.NOTHING_RUNS
-                await log.append(stream, [fence(tokens.stopped_early(key, nonce))], fencing_token=token)
+                await log.append(stream, [fence(tokens.stopped_early(key))], fencing_token=token)
                 return Stopped.NOTHING_RUNS
             tail = await log.tail(stream)
             generation = await read_generation(log, stream, tail.seq_num)
@@ -66,7 +64,7 @@ async def stop(
                 continue
             if run_id is not None and state.key != key and run_id not in generation.run_ids:
                 return Stopped.NOTHING_RUNS
-            terminal = tokens.terminal(state.key, nonce=nonce)
+            terminal = tokens.terminal(state.key)
             tried.add(terminal)
             await log.append(
                 stream,
@@ -93,13 +91,12 @@ async def reap(
     parts: OpenParts,
     position: int,
     message: str,
-    nonce: tokens.Nonce = tokens.random_nonce,
 ) -> bool:
     """Close a generation whose writer is silent, as seen up to ``position``; False if it moved on meanwhile.
 
     Raises LogUnavailable.
     """
-    failed = tokens.terminal(tokens.parse(token).key, failed=True, nonce=nonce)
+    failed = tokens.terminal(tokens.parse(token).key, failed=True)
     try:
         await log.append(
             stream,

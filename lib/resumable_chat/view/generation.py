@@ -86,7 +86,7 @@ class Generation:
             run_id = chunk.get("runId")
             if isinstance(run_id, str):
                 self.run_ids[run_id] = None
-            self._terminal = None
+            self._terminal = self._outcome = None
         elif kind in TERMINALS:
             self._terminal = read
         elif kind == "TEXT_MESSAGE_END":
@@ -95,11 +95,11 @@ class Generation:
     def ended(self, token: str, end: int, timestamp: int, *, folded: bool) -> list[ChunkRead]:
         """End the generation with the fence at ``end``; return the chunks that its writer owed, now part of it.
 
-        They are those that a stop or a reader would have written: ends of texts, the outcome, and a terminal. A
-        generation that is not ``folded`` into messages is only owed a terminal.
+        They are those that a stop or a reader would have written: ends of texts, the outcome, and a terminal. Without
+        messages to be ``folded`` into, only the terminal matters.
         """
         ending = _ending_by(token)
-        is_owed = folded or self.parts.open
+        is_owed = self.parts.open or (folded and self._outcome is None)
         chunks = self.parts.end(ending, timestamp) if is_owed else []
         owed = [ChunkRead(end, timestamp, chunk) for chunk in chunks]
         ending = self.parts.resolve(ending)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-from ..protocol.chunks import dumps
+from ..protocol.json_text import dumps
 
 _STEP_BYTES: Final = 512 * 1024
 

@@ -1,7 +1,6 @@
-"""Chunks whose shape makes clients throw, so that readers must not get them.
+"""Chunks that readers must not get, for their shape makes clients throw.
 
-TanStack AI's StreamProcessor throws at these; the client then drops its subscription, and would meet the same chunk
-again after each reload.
+A client that throws drops its subscription, and would meet the same chunk again after each reload.
 """
 
 from __future__ import annotations
@@ -9,23 +8,25 @@ from __future__ import annotations
 from typing import Any
 
 from ..protocol.chunks import Chunk
+from ..transcript import shapes
+from ..transcript.values import Unfoldable, restored
 
 
 def flaw(chunk: Chunk) -> str | None:
     """Return what is wrong with a chunk's shape; None if clients can take it."""
     kind = chunk["type"]
+    if kind == "TEXT_MESSAGE_CONTENT" and type(chunk.get("messageId")) is str and type(chunk.get("delta")) is str:
+        return None
+    try:
+        shapes.check(kind, restored(chunk))
+    except Unfoldable as error:
+        return str(error)
     if kind == "MESSAGES_SNAPSHOT":
-        return None if _is_list_of_objects(chunk.get("messages")) else "a snapshot needs a list of messages"
-    if kind == "RUN_FINISHED":
-        outcome = chunk.get("outcome")
-        if isinstance(outcome, dict) and outcome.get("type") == "interrupt":
-            interrupts = outcome.get("interrupts")
-            named = _is_list_of_objects(interrupts) and all(isinstance(each.get("id"), str) for each in interrupts)
-            return None if named else "an interrupt needs a list of interrupts with ids"
-    elif kind == "CUSTOM" and chunk.get("name") == "approval-requested":
-        value = chunk.get("value")
-        approval = value.get("approval") if isinstance(value, dict) else None
-        return None if not value or isinstance(approval, dict) else "an approval request needs an approval"
+        return None if _is_list_of_objects(chunk.get("messages")) else "`messages` must be a list of objects"
+    outcome = chunk.get("outcome")
+    if kind == "RUN_FINISHED" and isinstance(outcome, dict) and outcome.get("type") == "interrupt":
+        named = all(isinstance(interrupt.get("id"), str) for interrupt in outcome["interrupts"])
+        return None if named else "each of `outcome.interrupts` needs an `id`"
     return None
 
 

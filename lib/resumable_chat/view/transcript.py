@@ -19,7 +19,7 @@ _PLAIN_TURN: Final = frozenset({"message", "after", "seen", "runId", "pending"})
 
 
 class Transcript:
-    """A session's finished messages. No chunk makes it raise: one that cannot be folded is reported as skipped."""
+    """A session's finished messages. A chunk that cannot be folded is reported as skipped."""
 
     def __init__(self) -> None:
         self._fold = StreamProcessor()
@@ -32,7 +32,7 @@ class Transcript:
 
     def find(self, message_id: str) -> dict[str, Any] | None:
         """Return the first message with this id."""
-        return self._fold.find(message_id)
+        return self._fold.find_message(message_id)
 
     def begin(self) -> None:
         """Forget all that streamed, as a browser does when it sends."""
@@ -49,7 +49,7 @@ class Transcript:
         last = messages[-1].get("id") if messages else None
         # Nearly every turn is of this kind, and must not cost a walk through the whole chat.
         if value.keys() <= _PLAIN_TURN and not known and (turn.pending or turn.after == last):
-            self._fold.append(turn.message)
+            self._fold.append_message(turn.message)
             return True
         changed = list(messages)
         cut = apply_turn(changed, turn, position=position, newest_data=newest_data)
@@ -60,30 +60,7 @@ class Transcript:
     def fold(self, chunks: Sequence[ChunkRead]) -> Iterator[list[Skipped]]:
         """Fold these chunks step by step; yield after each step what had to be skipped in it."""
         for start in range(0, len(chunks), _STEP):
-            yield self._fold_step(chunks[start : start + _STEP])
+            step = chunks[start : start + _STEP]
+            refused = self._fold.process_many((read.chunk, read.seq_num, read.timestamp) for read in step)
+            yield [Skipped(seq_num, reason) for seq_num, reason in refused]
         self.json.changed()
-
-    def _fold_step(self, chunks: Sequence[ChunkRead]) -> list[Skipped]:
-        skipped: list[Skipped] = []
-        reached = 0
-
-        def values() -> Iterator[tuple[Chunk, int, int]]:
-            nonlocal reached
-            for read in chunks:
-                yield read.chunk, read.seq_num, read.timestamp
-                reached += 1
-
-        remaining = values()
-        while True:
-            try:
-                unfolded = self._fold.process_many(remaining)
-            except Exception:  # noqa: BLE001 - whatever one chunk does to the fold, the others are folded
-                # The fold collects deltas, so this may be due to those before the chunk: give it one more try.
-                read = chunks[reached]
-                try:
-                    self._fold.process(read.chunk, seq=read.seq_num, timestamp=read.timestamp)
-                except Exception as error:  # noqa: BLE001
-                    skipped.append(Skipped(read.seq_num, f"it cannot be folded: {error!r}"))
-                continue
-            skipped += [Skipped(chunks[0].seq_num, "this chunk or one soon after it cannot be folded")] * unfolded
-            return skipped

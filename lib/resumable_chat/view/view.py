@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from enum import Enum
-from typing import Any, Final
+from typing import Any
 
-from ..protocol.chunks import Chunk, decode
+from ..protocol.chunks import decode
+from ..protocol.marks import is_mark
 from ..protocol.open_parts import OpenParts
 from ..protocol.records import Kind, Record, fence_token, kind
 from ..protocol.tokens import is_terminal
@@ -15,9 +16,6 @@ from .generation import ChunkRead, Generation, Span
 from .opening import Opening
 from .shapes import flaw
 from .transcript import Transcript
-
-_OWN: Final = "resumable."
-"""Prefix of the CUSTOM chunks that carry what only servers need to know."""
 
 
 class Phase(Enum):
@@ -111,7 +109,7 @@ class View:
                 if self._opening.is_due:
                     yield [*events, self._opening.began()]
                     events = []
-            if read.chunk["type"] == "CUSTOM" and _is_own(read.chunk):
+            if read.chunk["type"] == "CUSTOM" and is_mark(read.chunk):
                 continue
             assert self.generation is not None
             self.generation.chunks.append(read)
@@ -210,8 +208,3 @@ class View:
             skipped = [Skipped(read.seq_num, f"its turn cannot be applied: {error!r}")]
         self._skip(events, *(skipped or ()))
         return skipped is not None
-
-
-def _is_own(chunk: Chunk) -> bool:
-    name = chunk.get("name")
-    return isinstance(name, str) and name.startswith(_OWN)

@@ -12,15 +12,16 @@ from starlette.responses import JSONResponse, Response
 
 from ..chat import LEASE_MS, Accepted, Chat, Options, Repeated, SendRequest
 from ..engine.ending import Stopped
+from ..engine.reading import Reading
 from ..engine.runner import default_on_error
-from ..errors import BadRequest, ChatError, ConfigurationError, LogUnavailable
+from ..errors import BadRequest, ChatError, ConfigurationError, LogUnavailable, Overloaded
 from ..log.port import Log
 from ..protocol.outcomes import DEFAULT_ERROR
 from ..protocol.turns import normalise
 from ..settings import MIN_LEASE_MS, Delivery, Mode, S2Settings, Settings, open_log
 from ..sources.port import Source
 from .background import Background
-from .responses import ReplayResponse, leave
+from .responses import ReplayResponse
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +37,15 @@ _DRAIN: Final = 5.0
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
-def error_response(error: ChatError) -> Response:
-    """Return the JSON answer to an error: BadRequest's own status, 503 for a log out of reach, 500 otherwise."""
+def error_response(error: Exception) -> Response:
+    """Return the JSON answer to an error.
+
+    BadRequest has a status of its own. A log out of reach, or a process with too many readers, is 503. Anything else
+    is 500, and logged with its traceback.
+    """
+    if isinstance(error, Overloaded):
+        # The connection holds a file descriptor, which is what this process is short of.
+        return JSONResponse({"detail": str(error)}, 503, {**_NO_STORE, "Retry-After": "5", "Connection": "close"})
     if isinstance(error, BadRequest):
         return JSONResponse({"detail": error.detail}, error.status, _NO_STORE)
     if isinstance(error, LogUnavailable):
@@ -139,16 +147,20 @@ class ResumableChat:
         except ChatError as error:
             await _discard(chunks)
             return error_response(error)
+        reading = None
+        if delivery == "response":
+            # It begins before the source does, so that no later run can take the place of this one.
+            start = outcome.start if isinstance(outcome, Accepted) else None
+            reading = self._chat.read_answer(stream, start=start, run_id=run_id)
         if isinstance(outcome, Repeated):
             await _discard(chunks)
         else:
             if delivery == "response" and wait_until is None:
                 wait_until = self._background.wait_until
             await _behind(wait_until, outcome.work)
-        if delivery == "replay":
+        if reading is None:
             return Response(status_code=202, headers=_NO_STORE)
-        start = outcome.start if isinstance(outcome, Accepted) else None
-        return await self._active(stream, start, deadline, ended_too=True)
+        return await self._answer(reading, deadline)
 
     async def replay(
         self,
@@ -164,43 +176,35 @@ class ResumableChat:
         generation. ``deadline`` is the loop time at which the platform ends the process.
         """
         if self._mode != "session":
-            return await self._active(stream, from_seq_num, deadline)
-        tail, attaching = self._chat.subscribe(stream, from_seq_num)
-        try:
-            await asyncio.wait({attaching}, timeout=_FIRST_LOOK)
-        except asyncio.CancelledError:
-            leave(tail, attaching)
-            raise
-        if attaching.done():
-            error = attaching.exception()
-            if isinstance(error, ChatError):
+            return await self._answer(self._chat.read_answer(stream, from_seq_num), deadline, live=live)
+        reading = self._chat.read(stream, from_seq_num)
+        if await reading.began(_FIRST_LOOK):
+            try:
+                await reading.subscription()
+            except Exception as error:  # noqa: BLE001 - it is logged, and answered as 500
                 return error_response(error)
-        return ReplayResponse(tail, attaching, live=live, ends_at=self._ends_at(deadline))
+        ends_at = self._must_end_at(deadline)
+        if self._response_lease is not None:
+            lease_ends = asyncio.get_running_loop().time() + self._response_lease
+            ends_at = lease_ends if ends_at is None else min(ends_at, lease_ends)
+        return ReplayResponse(reading, live=live, ends_at=ends_at)
 
-    async def _active(
-        self, stream: str, cursor: int | None, deadline: float | None, *, ended_too: bool = False
-    ) -> Response:
-        """Answer with the running generation up to its end; 204 if none runs (unless one that just ended will do)."""
-        tail, attaching = self._chat.subscribe(stream, cursor, ended_too=ended_too)
+    async def _answer(self, reading: Reading, deadline: float | None, *, live: bool = True) -> Response:
+        """Answer with one generation up to its end, 204 if there is none.
+
+        A response that carries a running answer lasts as long as the function can: an idle reader has none.
+        """
         try:
-            subscription = await attaching
-        except ChatError as error:
+            subscription = await reading.subscription()
+        except Exception as error:  # noqa: BLE001 - it is logged, and answered as 500
             return error_response(error)
-        except asyncio.CancelledError:
-            leave(tail, attaching)
-            raise
-        if subscription.nothing:
-            tail.detach(subscription)
+        if subscription is None:
             return Response(status_code=204, headers=_NO_STORE)
-        return ReplayResponse(tail, attaching, live=True, ends_at=self._ends_at(deadline))
+        return ReplayResponse(reading, live=live, ends_at=self._must_end_at(deadline))
 
-    def _ends_at(self, deadline: float | None) -> float | None:
-        """Return the loop time at which a response must end."""
-        now = asyncio.get_running_loop().time()
-        ends = [] if self._response_lease is None else [now + self._response_lease]
-        if deadline is not None:
-            ends.append(deadline - _DEADLINE_MARGIN)
-        return min(ends, default=None)
+    def _must_end_at(self, deadline: float | None) -> float | None:
+        """Return the loop time at which a response must end, so that the platform does not end it."""
+        return None if deadline is None else deadline - _DEADLINE_MARGIN
 
     async def stop_session(self, stream: str, *, run_id: str | None = None) -> Response:
         """End the running generation (only if it is ``run_id``, when given): 202 stopped, 204 nothing runs."""
