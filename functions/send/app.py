@@ -9,8 +9,8 @@ from fastapi import Request, Response
 from mangum import Mangum
 
 from resumable_chat.aws.service import service
-from resumable_chat.protocol.turns import normalise
 from resumable_chat.web.requests import read_send
+from resumable_chat.wire.messages import read_messages
 
 app = service.app("send", service.sending)
 
@@ -20,7 +20,7 @@ async def send(request: Request) -> Response:
     wanted = await read_send(request)
     source = service.source  # your own model goes here: any function from messages to a stream of chunks
     if service.settings.mode != "session":
-        messages = normalise(wanted.messages)
+        messages = read_messages(wanted.messages)
         return await service.chat.make_resumable(
             service.stream(request, wanted.chat_id),
             lambda _, context: source(messages, replace(context, data=wanted.data)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from .json_text import MAX_DEPTH, NotJson, deeper_than, dumps, loads, may_be_deep
+from .json_text import MAX_DEPTH, MAX_VALUE_DEPTH, NotJson, deeper_than, dumps, loads, may_be_deeper_than
 from .limits import MAX_BATCH_BYTES
 
 Chunk = dict[str, Any]
@@ -35,20 +35,32 @@ def encode(chunk: Chunk) -> bytes:
     if chunk["type"] == "TEXT_MESSAGE_CONTENT" and "content" in chunk:
         chunk = {key: value for key, value in chunk.items() if key != "content"}
     body = dumps(chunk)
-    if may_be_deep(body) and deeper_than(chunk, MAX_DEPTH):
-        raise ChunkTooLarge(f"a {chunk['type']} chunk is nested deeper than the limit of {MAX_DEPTH} levels")
+    limit = _max_depth(chunk)
+    if may_be_deeper_than(limit, body) and deeper_than(limit, chunk):
+        raise ChunkTooLarge(f"a {chunk['type']} chunk is nested deeper than the limit of {limit} levels")
     return body
 
 
 def decode(body: bytes) -> Chunk | None:
-    """Return the chunk in a record's body; None if it is not a JSON object with a string ``type``."""
+    """Return the chunk in a record's body; None if that is not a JSON object with a string ``type``, or too deep."""
     try:
         chunk = loads(body)
     except NotJson:
         return None
-    if type(chunk) is dict and type(chunk.get("type")) is str:
-        return chunk
-    return None
+    if type(chunk) is not dict or type(chunk.get("type")) is not str:
+        return None
+    if may_be_deeper_than(MAX_VALUE_DEPTH, body) and deeper_than(_max_depth(chunk), chunk):
+        return None
+    return chunk
+
+
+def _max_depth(chunk: Chunk) -> int:
+    """Return how many levels of nesting a chunk may have. Our own wrap messages, which chunks before them made."""
+    return MAX_DEPTH if chunk["type"] == "CUSTOM" and _is_ours(chunk.get("name")) else MAX_VALUE_DEPTH
+
+
+def _is_ours(name: Any) -> bool:
+    return isinstance(name, str) and name.startswith("resumable.")
 
 
 def encode_split(chunk: Chunk) -> Iterator[bytes]:

@@ -15,7 +15,10 @@ from typing import Any, Final
 import orjson
 
 MAX_DEPTH: Final = 200
-"""Levels of nesting that a text may have. What is stored is sent inside of other values, and orjson writes 254."""
+"""Levels of nesting in a record or a request. Both are sent on inside of other values, and orjson writes 254 levels."""
+
+MAX_VALUE_DEPTH: Final = 180
+"""Levels of nesting in a chunk, or in JSON that a chunk carries as text: a message made of it fits a request again."""
 
 _CONTAINERS: Final = frozenset({dict, list})
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,9}")
@@ -25,10 +28,10 @@ _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 class NotJson(ValueError):
-    """The text is not JSON, or is nested deeper than MAX_DEPTH."""
+    """The text is not JSON, or is nested too deep."""
 
 
-def loads(text: str | bytes | bytearray) -> Any:
+def loads(text: str | bytes | bytearray, max_depth: int = MAX_DEPTH) -> Any:
     """Return the value of a JSON text, as ``JSON.parse`` does, but with null for numbers beyond doubles.
 
     Raises NotJson.
@@ -37,18 +40,18 @@ def loads(text: str | bytes | bytearray) -> Any:
         value = orjson.loads(text)
     except ValueError:
         value = _loads_leniently(text)
-    if may_be_deep(text) and deeper_than(value, MAX_DEPTH):
-        raise NotJson(f"it is nested deeper than {MAX_DEPTH} levels")
+    if may_be_deeper_than(max_depth, text) and deeper_than(max_depth, value):
+        raise NotJson(f"it is nested deeper than {max_depth} levels")
     return value
 
 
-def may_be_deep(text: str | bytes | bytearray) -> bool:
-    """Return whether a text has enough opening brackets to exceed MAX_DEPTH."""
-    if len(text) <= 2 * MAX_DEPTH:
+def may_be_deeper_than(limit: int, text: str | bytes | bytearray) -> bool:
+    """Return whether a JSON text has enough opening brackets for more than ``limit`` levels of nesting."""
+    if len(text) <= 2 * limit:
         return False
     if isinstance(text, str):
-        return text.count("[") + text.count("{") > MAX_DEPTH
-    return text.count(b"[") + text.count(b"{") > MAX_DEPTH
+        return text.count("[") + text.count("{") > limit
+    return text.count(b"[") + text.count(b"{") > limit
 
 
 def _loads_leniently(text: str | bytes | bytearray) -> Any:
@@ -58,7 +61,7 @@ def _loads_leniently(text: str | bytes | bytearray) -> Any:
             text = text.decode("utf-8", "surrogatepass")
         return json.loads(text, parse_constant=_refuse, parse_float=_float, parse_int=_int)
     except RecursionError:
-        raise NotJson(f"it is nested deeper than {MAX_DEPTH} levels") from None
+        raise NotJson("it is nested too deep") from None
     except ValueError as error:
         raise NotJson(str(error)) from None
 
@@ -79,7 +82,7 @@ def _int(text: str) -> int | float | None:
     return _float(text)
 
 
-def deeper_than(value: Any, limit: int) -> bool:
+def deeper_than(limit: int, value: Any) -> bool:
     """Return whether a JSON value has more than ``limit`` levels of lists and objects."""
     level = [value] if type(value) in _CONTAINERS else []
     for _ in range(limit):

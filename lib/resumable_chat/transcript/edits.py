@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .js import truthy
-from .values import MISSING, Message, Part
+from .values import MISSING, Message, Part, record
 
 
 def find(message: Message, kind: str, key: str, value: Any) -> int | None:
@@ -87,17 +87,14 @@ def sign_calls(message: Message, call_id: Any, signature: str) -> None:
     """Add a provider's signature to the metadata of every tool call with this id."""
     for at, part in enumerate(message["parts"]):
         if part.get("type") == "tool-call" and part.get("id") == call_id:
-            before = part.get("metadata")
-            before = before if isinstance(before, dict) else {}
-            message["parts"][at] = {**part, "metadata": {**before, "thoughtSignature": signature}}
+            message["parts"][at] = {**part, "metadata": {**record(part.get("metadata")), "thoughtSignature": signature}}
 
 
-def merge_metadata(message: Message, incoming: dict[str, Any]) -> None:
-    """Lay metadata over the message's own; TanStack's objects in both are merged in turn."""
-    before = message.get("metadata")
-    before = before if isinstance(before, dict) else {}
+def merged_metadata(message: Message, incoming: dict[str, Any]) -> dict[str, Any]:
+    """Return the message's metadata with others laid over them; TanStack's objects in both are merged in turn."""
+    before = record(message.get("metadata"))
     merged = {**before, **incoming}
     old, new = before.get("tanstack"), incoming.get("tanstack")
     if isinstance(old, dict) and isinstance(new, dict):
         merged["tanstack"] = {**old, **new}
-    message["metadata"] = merged
+    return merged

@@ -13,7 +13,7 @@ class MessageList:
     """UIMessages in order, found by their ids and by the tool calls they hold.
 
     ``append`` takes constant time; ``replace``, ``rename``, ``cut_after`` and ``insert_after`` take time in
-    proportion to the parts of the messages that they touch, remove, or move. Ids may repeat: a snapshot can hold any rows.
+    proportion to the parts of the messages that they touch, remove or move. Ids may repeat, as snapshots hold any rows.
     """
 
     def __init__(self, messages: Iterable[Message] = ()) -> None:

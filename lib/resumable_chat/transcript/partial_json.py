@@ -6,9 +6,10 @@ values are kept on a list of our own, so that no text can exhaust Python's stack
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
-from ..protocol.json_text import MAX_DEPTH, NotJson, loads
+from ..protocol.json_text import MAX_VALUE_DEPTH, NotJson, join_surrogates, loads
 from .js import WHITESPACE
 
 _LITERALS: Final = (
@@ -21,15 +22,24 @@ _LITERALS: Final = (
 )
 """Text, value (null for what JSON has no word for), and how many characters of it are enough at the end."""
 
+_ASTRAL: Final = re.compile("[\U00010000-\U0010ffff]")
+
 _Container = dict[str, Any] | list[Any]
 
 
 def parse_partial(text: str) -> Any:
-    """Return the value so far. Raises NotJson if there is none, or if it is nested deeper than MAX_DEPTH."""
+    """Return the value so far. Raises NotJson if there is none, or if it is nested deeper than MAX_VALUE_DEPTH."""
     trimmed = text.strip(WHITESPACE)
     if not trimmed:
         raise NotJson("it is empty")
-    return _Parser(trimmed).parse()
+    # The original counts in UTF-16, and so may take half of a character for the colon.
+    return _Parser(_ASTRAL.sub(_split, trimmed)).parse()
+
+
+def _split(astral: re.Match[str]) -> str:
+    """Return the surrogate pair of a character beyond 16 bits."""
+    offset = ord(astral[0]) - 0x10000
+    return chr(0xD800 + (offset >> 10)) + chr(0xDC00 + (offset & 0x3FF))
 
 
 class _Parser:
@@ -63,8 +73,8 @@ class _Parser:
                 container[key] = value
             if not is_open:
                 self.skip_comma()
-            elif len(stack) == MAX_DEPTH:
-                raise NotJson(f"it is nested deeper than {MAX_DEPTH} levels")
+            elif len(stack) == MAX_VALUE_DEPTH:
+                raise NotJson(f"it is nested deeper than {MAX_VALUE_DEPTH} levels")
             else:
                 stack.append(value)
         return whole
@@ -111,6 +121,9 @@ class _Parser:
         self.at += 1
         return True, key
 
+    def loads(self, text: str) -> Any:
+        return loads(join_surrogates(text))
+
     def skip_blanks(self) -> None:
         text, length = self.text, len(self.text)
         while self.at < length and text[self.at] in " \n\r\t":
@@ -131,12 +144,12 @@ class _Parser:
             self.at += 1
         if self.at < len(text):
             self.at += 1
-            return loads(text[start : self.at])
+            return self.loads(text[start : self.at])
         end = self.at - (1 if escaped else 0)
         try:
-            return loads(text[start:end] + '"')
+            return self.loads(text[start:end] + '"')
         except NotJson:
-            return loads(text[start : max(start, text.rfind("\\"))] + '"')
+            return self.loads(text[start : max(start, text.rfind("\\"))] + '"')
 
     def number(self) -> Any:
         """Read a number, or fail on whatever else stands here."""
@@ -145,15 +158,15 @@ class _Parser:
             if text == "-":
                 raise NotJson("it is a sign alone")
             try:
-                value = loads(text)
+                value = self.loads(text)
             except NotJson:
-                value = loads(text[: max(0, text.rfind("e"))])
+                value = self.loads(text[: max(0, text.rfind("e"))])
             self.at = len(text)
             return value
         while self.at < len(text) and text[self.at] not in ",]}":
             self.at += 1
         try:
-            return loads(text[start : self.at])
+            return self.loads(text[start : self.at])
         except NotJson:
             low, high = sorted((start, max(0, text.rfind("e"))))
-            return loads(text[low:high])
+            return self.loads(text[low:high])

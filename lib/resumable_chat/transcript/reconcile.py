@@ -37,19 +37,22 @@ def anchor_results(messages: list[Message], previous_calls: dict[Any, Part]) -> 
     listed = {call_id for message in messages for call_id in calls(message)}
     anchored: list[Message] = []
     callers: dict[Any, Message] = {}
-    answer: Message | None = None
+    answers: list[Message] = []
     for message in messages:
         result = _single_result(message)
         call_id = result.get("toolCallId") if result is not None else None
         target = None
         if result is not None:
+            while answers and _is_bare_result(answers[-1]):
+                answers.pop()
             target = callers.get(call_id) if is_id(call_id) else None
-            target = answer if target is None else target
+            if target is None and answers:
+                target = answers[-1]
         if target is None:
             anchored.append(message)
             callers.update((held, message) for held in calls(message))
-            if message.get("role") == "assistant" and not _is_bare_result(message):
-                answer = message
+            if message.get("role") == "assistant":
+                answers.append(message)
             continue
         parts = message["parts"]
         if is_id(call_id) and call_id not in listed and call_id in previous_calls:

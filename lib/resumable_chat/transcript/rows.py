@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from ..protocol.json_text import NotJson, loads
+from ..protocol.message_shapes import message_flaw
 from .content import content_parts, is_content_list, part_list
 from .js import date, truthy
+from .results import parsed_or
 from .values import MISSING, Message, Part, Unfoldable, is_id, record, tanstack
 
 Row = dict[str, Any]
@@ -36,6 +37,9 @@ def read_row(row: Any, new_id: Callable[[], str]) -> Message:
     if created is not None:
         message["createdAt"] = created
     _add_resources(message, extras.get("uiResources"))
+    flaw = message_flaw(message)
+    if flaw is not None:
+        raise Unfoldable(flaw)
     return message
 
 
@@ -98,12 +102,9 @@ def _call(call: Any, packed: dict[str, Any]) -> Part:
     if "id" in call:
         part["id"] = call["id"]
     part |= {key: function[key] for key in ("name", "arguments") if key in function}
-    arguments = function.get("arguments")
-    if isinstance(arguments, str):
-        try:
-            part["input"] = loads(arguments)
-        except NotJson:
-            pass
+    parsed = parsed_or(MISSING, function.get("arguments", MISSING))
+    if parsed is not MISSING:
+        part["input"] = parsed
     call_id = call.get("id")
     metadata = packed.get(call_id, MISSING) if isinstance(call_id, str) else MISSING
     metadata = call.get("metadata", MISSING) if metadata is MISSING else metadata

@@ -1,4 +1,8 @@
-"""The shape that a chunk must have to be folded, checked before anything is changed."""
+"""The shape that a chunk must have to be folded, checked before anything is changed.
+
+The browser folds some chunks that this refuses: those that name things by numbers, lists or objects, and those that
+would put into a message what a later send of it could not bring back (``protocol.message_shapes``).
+"""
 
 from __future__ import annotations
 
@@ -6,59 +10,74 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ..protocol.chunks import DELTAS, Chunk
+from ..protocol.message_shapes import Rule, fields_flaw
 from .js import truthy
-from .values import ID_TYPES, Unfoldable, record
+from .values import Unfoldable, record
 
-_IDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "TEXT_MESSAGE_START": ("messageId",),
-    "TEXT_MESSAGE_CONTENT": ("messageId",),
-    "TEXT_MESSAGE_END": ("messageId",),
-    "TOOL_CALL_START": ("toolCallId", "parentMessageId"),
-    "TOOL_CALL_ARGS": ("toolCallId",),
-    "TOOL_CALL_END": ("toolCallId",),
-    "TOOL_CALL_RESULT": ("toolCallId",),
-    "RUN_STARTED": ("runId",),
-    "RUN_FINISHED": ("runId",),
-    "STEP_STARTED": ("stepName",),
-    "STEP_FINISHED": ("stepId",),
-    "REASONING_MESSAGE_CONTENT": ("messageId",),
-    "REASONING_ENCRYPTED_VALUE": ("entityId",),
-}
-"""The fields of a chunk that name something."""
+_TEXT: Final[Rule] = (str, "must be a string")
 
-_CUSTOM_IDS: Final[Mapping[str, str]] = {
-    "structured-output.start": "messageId",
-    "structured-output.complete": "messageId",
-    "approval-requested": "toolCallId",
-    "ui-resource": "toolCallId",
+_CHUNKS: Final[Mapping[str, Mapping[str, Rule]]] = {
+    "TEXT_MESSAGE_START": {"messageId": _TEXT},
+    "TEXT_MESSAGE_CONTENT": {"messageId": _TEXT},
+    "TEXT_MESSAGE_END": {"messageId": _TEXT},
+    "TOOL_CALL_START": {"toolCallId": _TEXT, "toolCallName": _TEXT, "parentMessageId": _TEXT},
+    "TOOL_CALL_ARGS": {"toolCallId": _TEXT},
+    "TOOL_CALL_END": {"toolCallId": _TEXT},
+    "TOOL_CALL_RESULT": {"toolCallId": _TEXT},
+    "RUN_STARTED": {"runId": _TEXT},
+    "RUN_FINISHED": {"runId": _TEXT},
+    "STEP_STARTED": {"stepName": _TEXT},
+    "STEP_FINISHED": {"stepId": _TEXT, "signature": _TEXT},
+    "REASONING_MESSAGE_CONTENT": {"messageId": _TEXT},
+    "REASONING_ENCRYPTED_VALUE": {"entityId": _TEXT},
 }
-"""The field of a custom event's value that names something, by the event's name."""
+
+_CUSTOM: Final[Mapping[str, Mapping[str, Rule]]] = {
+    "structured-output.start": {"messageId": _TEXT},
+    "structured-output.complete": {"messageId": _TEXT, "raw": _TEXT},
+    "approval-requested": {"toolCallId": _TEXT, "approval.id": _TEXT},
+    "ui-resource": {"toolCallId": _TEXT, "toolName": _TEXT, "resource": (dict, "must be an object")},
+}
+"""Rules for the value of a custom event, by the event's name."""
 
 
 def check(kind: str, chunk: Chunk) -> None:
-    """Raise Unfoldable if the browser would throw at the chunk, or if it names something by a list or an object."""
-    for field in _IDS.get(kind, ()):
-        if type(chunk.get(field)) not in ID_TYPES:
-            raise Unfoldable(f"`{field}` must be a string")
-    if kind in DELTAS and isinstance(chunk.get("delta"), (dict, list)):
-        raise Unfoldable("`delta` must be a string")
-    if kind == "RUN_FINISHED":
+    """Raise Unfoldable if the chunk cannot be folded. Its records stay in the log; only readers pass over it."""
+    rules = _CHUNKS.get(kind)
+    if rules is not None:
+        for field in rules:
+            value = chunk.get(field)
+            if value is not None and type(value) is not str:
+                raise Unfoldable(f"{field}: must be a string")
+    if kind in DELTAS:
+        if isinstance(chunk.get("delta"), (dict, list)):
+            raise Unfoldable("delta: must be a string")
+    elif kind == "TEXT_MESSAGE_START":
+        if not chunk.get("messageId"):
+            raise Unfoldable("messageId: must be a string that is not empty")
+    elif kind == "RUN_FINISHED":
         _check_interrupts(record(chunk.get("outcome")))
     elif kind == "CUSTOM":
         _check_custom(chunk)
 
 
 def _check_interrupts(outcome: dict[str, Any]) -> None:
-    if outcome.get("type") == "interrupt":
-        interrupts = outcome.get("interrupts")
-        if not isinstance(interrupts, list) or not all(isinstance(interrupt, dict) for interrupt in interrupts):
-            raise Unfoldable("`outcome.interrupts` must be a list of objects")
+    if outcome.get("type") != "interrupt":
+        return
+    interrupts = outcome.get("interrupts")
+    if not isinstance(interrupts, list) or not all(isinstance(interrupt, dict) for interrupt in interrupts):
+        raise Unfoldable("outcome.interrupts: must be a list of objects")
+    for index, interrupt in enumerate(interrupts):
+        flaw = fields_flaw(interrupt, {"id": _TEXT, "toolCallId": _TEXT})
+        if flaw is not None:
+            raise Unfoldable(f"outcome.interrupts[{index}].{flaw}")
 
 
 def _check_custom(chunk: Chunk) -> None:
-    name, value = chunk.get("name"), record(chunk.get("value"))
-    field = _CUSTOM_IDS.get(name) if isinstance(name, str) else None
-    if field is None or not truthy(chunk.get("value")):
+    name = chunk.get("name")
+    rules = _CUSTOM.get(name) if isinstance(name, str) else None
+    if rules is None or not truthy(chunk.get("value")):
         return
-    if type(value.get(field)) not in ID_TYPES:
-        raise Unfoldable(f"`value.{field}` must be a string")
+    flaw = fields_flaw(record(chunk.get("value")), rules)
+    if flaw is not None:
+        raise Unfoldable(f"value.{flaw}")

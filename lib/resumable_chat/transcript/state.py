@@ -187,8 +187,11 @@ class Fold:
             kept = {key: value for key, value in extras.items() if key not in ("content", "args")}
             incoming = {**incoming, "tanstack": kept}
         created = date(extras.get("createdAt"))
-        for message in self.messages.named(message_id):
-            edits.merge_metadata(message, incoming)
+        named = self.messages.named(message_id)
+        # Messages that share an id also share what the first of them knew.
+        merged = edits.merged_metadata(named[0], incoming) if named else {}
+        for message in named:
+            message["metadata"] = merged
             if created is not None:
                 message["createdAt"] = created
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ..protocol.chunks import Chunk
-from ..protocol.json_text import NotJson, loads, stringify
+from ..protocol.json_text import stringify
 from . import edits
 from .js import added_text, truthy
-from .results import error_text, output_of
+from .results import error_text, output_of, parsed_or
 from .state import Call, Fold
 from .values import MISSING, Part, tanstack
 
@@ -62,10 +62,7 @@ def end(fold: Fold, chunk: Chunk) -> None:
 def complete(fold: Fold, message_id: Any, call: Call) -> None:
     """Mark a call's input as complete, unless the call has failed or waits for the user."""
     call.state = "input-complete"
-    try:
-        parsed = loads(call.arguments)
-    except NotJson:
-        parsed = MISSING
+    parsed = parsed_or(MISSING, call.arguments)
     for message in fold.messages.holders(call.id):
         for part in message["parts"]:
             if part.get("type") == "tool-call" and part.get("id") == call.id and is_settled(part):

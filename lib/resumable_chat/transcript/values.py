@@ -12,7 +12,7 @@ Part = dict[str, Any]
 MISSING: Any = object()
 """JavaScript's undefined, where null means something else."""
 
-ID_TYPES: Final = frozenset({str, int, float, type(None)})
+ID_TYPES: Final = frozenset({str, type(None)})
 """Types of values that can name a message, call, run or step. None stands for a missing name."""
 
 

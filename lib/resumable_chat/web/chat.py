@@ -17,9 +17,9 @@ from ..engine.runner import default_on_error
 from ..errors import BadRequest, ChatError, ConfigurationError, LogUnavailable, Overloaded
 from ..log.port import Log
 from ..protocol.outcomes import DEFAULT_ERROR
-from ..protocol.turns import normalise
 from ..settings import MIN_LEASE_MS, Delivery, Mode, S2Settings, Settings, open_log
 from ..sources.port import Source
+from ..wire.messages import read_messages
 from .background import Background
 from .responses import ReplayResponse
 
@@ -111,7 +111,7 @@ class ResumableChat:
         try:
             if self._mode != "session":
                 raise ConfigurationError(f"make_session_response is for mode 'session'; this chat is {self._mode!r}.")
-            request = SendRequest(normalise(messages), run_id, seen, data or {}, thread_id, deadline)
+            request = SendRequest(read_messages(messages), run_id, seen, data or {}, thread_id, deadline)
             outcome = await self._chat.send(stream, request, source)
         except ChatError as error:
             return error_response(error)
