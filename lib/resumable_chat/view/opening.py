@@ -85,7 +85,7 @@ class Opening:
         added = self._transcript.put(
             turn, read.chunk["value"], position=generation.start, newest_data=self._newest_data
         )
-        self._additive = self._additive and added
+        self._additive = self._additive and added and turn.message["role"] == "user"
         generation.turns.append(user_turn)
 
     def _text_of(self, read: ChunkRead) -> UserTurn | None:
