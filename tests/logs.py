@@ -140,5 +140,3 @@ class VirtualLog(NetworkLog):
                 yield batch
         finally:
             self.followers -= 1
-
-

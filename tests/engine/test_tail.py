@@ -1,4 +1,4 @@
-"""One follower and one view for all readers of a stream, in virtual time: nobody slows the others, or waits for ever."""
+"""One follower and one view for all readers of a stream, in virtual time: no reader slows the others."""
 
 from __future__ import annotations
 
@@ -479,5 +479,3 @@ def test_closing_cuts_all_readers() -> None:
         assert log.followers == 0
 
     scene(act)
-
-

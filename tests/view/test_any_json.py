@@ -36,8 +36,15 @@ TOOLS: list[dict[str, Any]] = [
     {"type": "STEP_FINISHED", "stepId": "s", "signature": "g"},
     {"type": "CUSTOM", "name": "structured-output.complete", "value": {"messageId": "a", "object": {}, "raw": "{}"}},
     {"type": "CUSTOM", "name": "approval-requested", "value": {"toolCallId": "c", "approval": {"id": "p"}}},
-    {"type": "MESSAGES_SNAPSHOT", "messages": [{"id": "u", "role": "user", "parts": [{"type": "text", "content": "q"}]}]},
-    {"type": "RUN_FINISHED", "runId": "r", "outcome": {"type": "interrupt", "interrupts": [{"id": "i", "toolCallId": "c"}]}},
+    {
+        "type": "MESSAGES_SNAPSHOT",
+        "messages": [{"id": "u", "role": "user", "parts": [{"type": "text", "content": "q"}]}],
+    },
+    {
+        "type": "RUN_FINISHED",
+        "runId": "r",
+        "outcome": {"type": "interrupt", "interrupts": [{"id": "i", "toolCallId": "c"}]},
+    },
     {"type": "RUN_ERROR", "runId": "r", "message": "m", "error": {"message": "m"}, "code": "x"},
 ]
 CHUNKS = [*turn(message("u"), run_id="r"), *answer("a", "r", "1"), *TOOLS]
@@ -97,6 +104,7 @@ def test_any_bytes_and_headers_cost_only_themselves(body_: bytes, headers: list[
     strange = NewRecord(body_, tuple(headers))
     before = records(*LAST)
     record = Record(len(before), before[-1].timestamp, strange.body, strange.headers)
+    after = records(OURS, *turn(message("u2"), "a9"), *answer("a2", "r2", "ok"), "end-1", start=len(before) + 1)
     view = View()
-    fed(view, [*before, record, *records(OURS, *turn(message("u2"), "a9"), *answer("a2", "r2", "ok"), "end-1", start=len(before) + 1)])
+    fed(view, [*before, record, *after])
     assert texts(view)[-1] == ("a2", "ok")

@@ -52,4 +52,7 @@ def test_a_limit_gives_up_early() -> None:
 
 def test_a_message_that_is_not_json_costs_only_itself() -> None:
     """No chat is unreadable for one message."""
-    assert MessagesEncoder(lambda: [{"id": "a"}, {"id": object()}, {"id": "b"}]).encode().data == b'[{"id":"a"},{"id":"b"}]'
+    assert (
+        MessagesEncoder(lambda: [{"id": "a"}, {"id": object()}, {"id": "b"}]).encode().data
+        == b'[{"id":"a"},{"id":"b"}]'
+    )

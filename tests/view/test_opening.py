@@ -36,7 +36,11 @@ def test_a_turn_that_another_tab_overtook_adds_too() -> None:
 
 def test_a_turn_that_cuts_or_edits_needs_all_messages() -> None:
     """So does one that is not a user's."""
-    for said, after in ((message("u", "edited"), None), (message("new"), None), ({**message("s"), "role": "system"}, "a")):
+    for said, after in (
+        (message("u", "edited"), None),
+        (message("new"), None),
+        ({**message("s"), "role": "system"}, "a"),
+    ):
         view = view_of(*FIRST)
         (turn_began,) = began(view, OURS, *turn(said, after, seen=view.next_seq))
         assert not turn_began.additive, said

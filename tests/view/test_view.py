@@ -173,7 +173,11 @@ def test_an_outcome_in_the_log_is_kept() -> None:
             "error-x",
             {"outcome": "lost", "error": "gone"},
         ),
-        ([{"type": "RUN_ERROR", "message": "late", "code": "deadline"}], "error-x", {"outcome": "deadline", "error": "late"}),
+        (
+            [{"type": "RUN_ERROR", "message": "late", "code": "deadline"}],
+            "error-x",
+            {"outcome": "deadline", "error": "late"},
+        ),
         ([], "end-x", {"outcome": "finished"}),
         ([], "error-x", {"outcome": "failed"}),
         ([], "session-x", {"outcome": "lost"}),

@@ -41,7 +41,12 @@ def test_an_unknown_chat_is_an_empty_snapshot() -> None:
 def test_a_running_answer_follows_the_snapshot_before_it() -> None:
     """The snapshot has the id after the user's message, the deltas are merged."""
     events = opened(view_of(*RUNNING))
-    assert short(events) == [(5, "MESSAGES_SNAPSHOT"), (6, "RUN_STARTED"), (7, "TEXT_MESSAGE_START"), (9, "TEXT_MESSAGE_CONTENT")]
+    assert short(events) == [
+        (5, "MESSAGES_SNAPSHOT"),
+        (6, "RUN_STARTED"),
+        (7, "TEXT_MESSAGE_START"),
+        (9, "TEXT_MESSAGE_CONTENT"),
+    ]
     assert [said["id"] for said in events[0][1]["messages"]] == ["u"] and events[3][1]["delta"] == "12"
 
 
@@ -97,7 +102,13 @@ def test_pictures_cost_each_reader_no_more_than_themselves() -> None:
     view, sent = View(), 0
     for at in range(19):
         said = {"id": f"u{at}", "role": "user", "parts": [{"type": "text", "content": "look"}, PICTURE]}
-        log = records(OURS, *turn(said, f"a{at - 1}" if at else None), *answer(f"a{at}", f"r{at}", "1"), "end-0", start=view.next_seq)
+        log = records(
+            OURS,
+            *turn(said, f"a{at - 1}" if at else None),
+            *answer(f"a{at}", f"r{at}", "1"),
+            "end-0",
+            start=view.next_seq,
+        )
         for events in view.feed(log):
             sent += sum(map(len, SESSION.live(view, events)))
     assert len(view.messages) == 38 and sent < 19 * 910_000
