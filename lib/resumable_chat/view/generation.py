@@ -24,13 +24,6 @@ class ChunkRead(NamedTuple):
     chunk: Chunk
 
 
-class Span(NamedTuple):
-    """Where a run is in the log: its generation's opening fence, and the fence after it (None: it goes on)."""
-
-    start: int
-    end: int | None
-
-
 @dataclass(slots=True, eq=False)
 class UserTurn:
     """A message that a generation began with.

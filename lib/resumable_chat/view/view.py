@@ -12,7 +12,7 @@ from ..protocol.open_parts import OpenParts
 from ..protocol.records import Kind, Record, fence_token, kind
 from ..protocol.tokens import is_terminal
 from .events import Event, Skipped, TurnEnded
-from .generation import ChunkRead, Generation, Span
+from .generation import ChunkRead, Generation
 from .opening import Opening
 from .shapes import flaw
 from .transcript import Transcript
@@ -53,8 +53,8 @@ class View:
         """The fencing token in force, as far as the log was read."""
         self.generation: Generation | None = None
         """The newest generation. It stays when it has ended, for readers with a cursor in it."""
-        self.runs: dict[str, Span] = {}
-        """Where each run that ended is in the log."""
+        self.runs: dict[str, tuple[int, int]] = {}
+        """Where each run that ended is in the log: its generation's opening fence, and the fence after it."""
         self._folds = fold
         self._transcript = Transcript()
         self.json = self._transcript.json
@@ -168,7 +168,7 @@ class View:
                 yield events
                 events = []
         self.phase = Phase.ENDED
-        self.runs.update(dict.fromkeys(generation.run_ids, Span(generation.start, record.seq_num)))
+        self.runs.update(dict.fromkeys(generation.run_ids, (generation.start, record.seq_num)))
         assert generation.ending is not None
         yield [*events, *owed, TurnEnded(generation, generation.ending, replaced=not is_terminal(token))]
 
