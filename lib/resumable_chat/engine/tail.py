@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 GIVE_UP_AFTER: Final = 30.0
 """Seconds without an answer from the log after which readers are cut off, or told that it cannot be reached."""
 
+SHUTTING_DOWN: Final = "the server is shutting down"
+
 _STEP_RECORDS: Final = 500
 _STEP_BYTES: Final = 256 * 1024
 """What is fed to the view before other tasks get their turn."""
@@ -114,10 +116,14 @@ class Tail:
             self._capacity.leave()
         self._rest()
 
+    def cut(self, reason: str) -> None:
+        """Cut all readers off: they have to come back."""
+        for subscription in self._subscriptions:
+            subscription.cut(reason)
+
     async def close(self) -> None:
         """Cut all readers off, and stop following."""
-        for subscription in self._subscriptions:
-            subscription.cut("the server is shutting down")
+        self.cut(SHUTTING_DOWN)
         self._stop()
         if self._closing:
             await asyncio.wait(self._closing, timeout=GIVE_UP_AFTER)
@@ -198,8 +204,7 @@ class Tail:
             if not caught_up.done():
                 caught_up.set_exception(error)
                 caught_up.exception()  # It may be that nobody waits for it any more.
-            for subscription in self._subscriptions:
-                subscription.cut(str(error) if isinstance(error, LogError) else "an internal error")
+            self.cut(str(error) if isinstance(error, LogError) else "an internal error")
         finally:
             reaping.cancel()
             if not caught_up.done():

@@ -7,7 +7,7 @@ from typing import Final
 
 from ..log.port import Log
 from .capacity import Capacity
-from .tail import Tail, TailOptions
+from .tail import SHUTTING_DOWN, Tail, TailOptions
 
 KEEP: Final = 256
 KEEP_BYTES: Final = 64 * 1024 * 1024
@@ -52,6 +52,11 @@ class Tails:
                 del self._tails[name]
                 kept, size = kept - 1, size - known.view.size
         return tail
+
+    def cut(self) -> None:
+        """Cut all readers off: they have to come back."""
+        for tail in self._tails.values():
+            tail.cut(SHUTTING_DOWN)
 
     async def close(self) -> None:
         """Cut all readers off, and stop following."""
