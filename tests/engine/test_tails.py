@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from resumable_chat.engine.subscription import SubscriberCut
 from resumable_chat.engine.tail import TailOptions
 from resumable_chat.engine.tails import Tails
+from resumable_chat.errors import LogUnavailable
 from resumable_chat.wire.s2 import S2Session
 
 from ..logs import OURS, VirtualLog, answer
@@ -44,6 +48,27 @@ def test_what_is_kept_warm_is_bounded_in_bytes() -> None:
             tail.unsubscribe(await tail.subscribe(SESSION))
         tails.get("s4")
         assert [f"s{index}" in tails for index in range(5)] == [False, False, False, True, True]
+        await tails.close()
+        await asyncio.sleep(10)
+
+    run(play())
+
+
+def test_readers_that_wait_when_the_server_shuts_down_are_cut_too() -> None:
+    """A server waits for open responses before it ends, so none may stay open; later readers are refused."""
+
+    async def play() -> None:
+        tails = Tails(VirtualLog(), OPTIONS)
+        tail = tails.get("s")
+        there, coming = await tail.subscribe(SESSION), asyncio.create_task(tail.subscribe(SESSION))
+        await asyncio.sleep(0)
+        await there.get(1)
+        tails.cut()
+        for reader in (there, await coming):
+            with pytest.raises(SubscriberCut, match="shutting down"):
+                await reader.get(1)
+        with pytest.raises(LogUnavailable, match="shutting down"):
+            await tail.subscribe(SESSION)
         await tails.close()
         await asyncio.sleep(10)
 

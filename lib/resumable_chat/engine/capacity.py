@@ -6,7 +6,7 @@ import logging
 from typing import Final
 from weakref import WeakSet
 
-from ..errors import Overloaded
+from ..errors import LogUnavailable, Overloaded
 from ..view.messages_json import MessagesJson
 
 logger = logging.getLogger(__name__)
@@ -28,9 +28,17 @@ class Capacity:
         self._admitted = 0
         self._messages: WeakSet[MessagesJson] = WeakSet()
         self._full = False
+        self.closed = False
+        """Whether the process is about to end."""
+
+    def close(self) -> None:
+        """Admit nobody any more."""
+        self.closed = True
 
     def enter(self) -> None:
-        """Admit a reader. Raises Overloaded."""
+        """Admit a reader. Raises Overloaded, or LogUnavailable if the process is about to end."""
+        if self.closed:
+            raise LogUnavailable("The server is shutting down. Try again in a moment.")
         if self._admitted >= self._readers:
             self._refuse(f"{self._readers} readers are served, as many as the limit of open files lets in")
         self._admitted += 1

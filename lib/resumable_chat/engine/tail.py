@@ -84,9 +84,8 @@ class Tail:
             async with self._moved:
                 await self._encode_messages()
                 subscription = Subscription(wire, wire.opening(self.view, cursor))
-                self._subscriptions.add(subscription)
                 admitted.append(subscription)
-                return subscription
+                return self._add(subscription)
 
     async def subscribe_answer(
         self, wire: Wire, cursor: int | None = None, *, start: int | None = None, run_key: str | None = None
@@ -105,9 +104,8 @@ class Tail:
                 subscription = Subscription(wire, wire.opening(self.view, cursor), start=newest.start)
                 if not newest.running:
                     subscription.end()
-                self._subscriptions.add(subscription)
                 admitted.append(subscription)
-                return subscription
+                return self._add(subscription)
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """Let a reader go."""
@@ -127,6 +125,13 @@ class Tail:
         self._stop()
         if self._closing:
             await asyncio.wait(self._closing, timeout=GIVE_UP_AFTER)
+
+    def _add(self, subscription: Subscription) -> Subscription:
+        self._subscriptions.add(subscription)
+        if self._capacity.closed:
+            # The server began to shut down while this reader waited for the log.
+            subscription.cut(SHUTTING_DOWN)
+        return subscription
 
     @asynccontextmanager
     async def _entered(self) -> AsyncIterator[list[Subscription]]:

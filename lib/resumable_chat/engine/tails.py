@@ -54,12 +54,14 @@ class Tails:
         return tail
 
     def cut(self) -> None:
-        """Cut all readers off: they have to come back."""
+        """Cut all readers off, and admit no more of them: they have to come back to another process."""
+        self._capacity.close()
         for tail in self._tails.values():
             tail.cut(SHUTTING_DOWN)
 
     async def close(self) -> None:
         """Cut all readers off, and stop following."""
+        self._capacity.close()
         for tail in list(self._tails.values()):
             await tail.close()
         self._tails.clear()
