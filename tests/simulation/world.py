@@ -451,7 +451,7 @@ def _essence(messages: list[dict[str, Any]]) -> Any:
     both come shows two until its next snapshot.
     """
     joined = read_snapshot(messages, [], str)
-    return [(message["id"], message["role"], message["parts"]) for message in joined]
+    return [(message["id"], message["role"], message["parts"], message.get("metadata")) for message in joined]
 
 
 def _difference(shown: list[Any], fresh: list[Any]) -> str:
