@@ -114,6 +114,12 @@ def test_a_slow_reader_is_cut_and_slows_nobody() -> None:
             await quick.get(5)
         with pytest.raises(SubscriberCut, match="too slow"):
             await slow.get(5)
+        # What the quick one took does not count any more.
+        log.add(text("a"))
+        await asyncio.sleep(1)
+        log.add(text("b"))
+        await asyncio.sleep(1)
+        assert [chunk["delta"] for _, chunk in await next_of(quick)] == ["a", "b"]
 
     scene(act)
 
@@ -293,21 +299,45 @@ def test_a_skipped_record_is_logged_once_with_its_position(caplog: pytest.LogCap
 
 def test_a_task_cancelled_in_mid_fold_leaves_a_whole_view() -> None:
     """The last reader leaves while a long answer is folded; the next one still sees its end."""
+    subscribing: list[asyncio.Task[Subscription]] = []
+
+    class Leaving(VirtualLog):
+        async def read(self, stream: str, start: int, *, end: int | None = None) -> Any:
+            async for batch in super().read(stream, start, end=end):
+                if fence_token(batch[-1]) == "end-0" and subscribing:
+                    asyncio.get_running_loop().call_soon(subscribing.pop().cancel)
+                yield batch
 
     async def act(log: VirtualLog) -> None:
         log.add(OURS, *turn(message("u")), *answer("a", "r", *["x"] * 5000), "end-0")
         tail = tail_of(log)
-        loop = asyncio.get_running_loop()
-        for after in range(0, 400, 7):
-            subscribing = loop.create_task(tail.subscribe(SESSION))
-            for _ in range(after):
-                await asyncio.sleep(0)
-                if log.reads[-1:] == [0]:
-                    await asyncio.sleep(0.0001)
-            subscribing.cancel()
-            await asyncio.wait({subscribing})
+        task = asyncio.create_task(tail.subscribe(SESSION))
+        subscribing.append(task)
+        await asyncio.wait({task})
+        assert task.cancelled()
         (_, snapshot), *_ = await next_of(await tail.subscribe(SESSION))
         assert [len(said["parts"][0]["content"]) for said in snapshot["messages"]] == [2, 5000]
+
+    scene(act, Leaving)
+
+
+def test_whole_chats_that_wait_for_readers_are_bounded() -> None:
+    """Each counts once for all its readers, and no more when they are gone."""
+
+    async def act(log: VirtualLog) -> None:
+        capacity = Capacity(100, messages_bytes=100_000)
+        log.add(OURS, *turn(message("u", "x" * 40_000)), *answer("a", "r", "1"), "end-0")
+        log.add(OURS, *turn(message("u", "x" * 40_000)), *answer("a", "r", "1"), "end-0", stream="other")
+        tail = tail_of(log, capacity=capacity)
+        readers = [await tail.subscribe(SESSION) for _ in range(10)]
+        other = Tail(log, "other", TailOptions(LEASE, "lost"), capacity)
+        tails.append(other)
+        with pytest.raises(Overloaded):
+            await other.subscribe(SESSION)
+        for reader in readers:
+            tail.unsubscribe(reader)
+        del readers, reader
+        assert await other.subscribe(SESSION)
 
     scene(act)
 

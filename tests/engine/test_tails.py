@@ -54,6 +54,27 @@ def test_what_is_kept_warm_is_bounded_in_bytes() -> None:
     run(play())
 
 
+def test_the_usual_bounds_are_256_streams_and_64_mib() -> None:
+    """Of idle ones: what has a reader stays."""
+
+    async def play() -> None:
+        log = VirtualLog()
+        tails = Tails(log, OPTIONS)
+        for index in range(257):
+            tails.get(f"s{index}")
+        assert "s0" not in tails and "s1" in tails
+        for index in range(1, 6):
+            log.add(OURS, *answer("a", "r", *["x" * 900_000] * 16), "end-0", stream=f"s{index}")
+            tail = tails.get(f"s{index}")
+            tail.unsubscribe(await tail.subscribe(SESSION))
+        tails.get("s5")
+        assert "s1" not in tails and "s2" in tails
+        await tails.close()
+        await asyncio.sleep(10)
+
+    run(play())
+
+
 def test_readers_that_wait_when_the_server_shuts_down_are_cut_too() -> None:
     """A server waits for open responses before it ends, so none may stay open; later readers are refused."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from resumable_chat.view.events import TurnBegan
 from resumable_chat.view.view import View
 
-from ..logs import OURS, answer, fed, message, records, texts, turn, user_text, view_of
+from ..logs import OURS, answer, fed, finished, message, records, run_of, texts, turn, user_text, view_of
 
 FIRST = [OURS, *turn(message("u"), run_id="r"), *answer("a", "r", "1"), "end-0"]
 
@@ -85,3 +85,14 @@ def test_a_turn_without_a_date_gets_that_of_its_record() -> None:
     """Two processes then show the same one."""
     view = view_of(*FIRST)
     assert view.messages[0]["createdAt"] == "2023-11-14T22:13:21.000Z"
+
+
+def test_a_message_that_is_sent_again_leaves_its_old_outcome_behind() -> None:
+    """Clients keep the metadata of a message that comes without any, so it comes with none in it."""
+    failed = [OURS, *turn(message("u"), run_id="r"), {"type": "RUN_STARTED", "runId": "r"}, "error-0"]
+    view = view_of(*failed)
+    assert run_of(view.messages[0]) is None and run_of(view.messages[1]) is not None
+    view = view_of(OURS, *turn(message("u"), run_id="r"), {"type": "RUN_STARTED", "runId": "r"}, finished("r"), "end-0")
+    assert run_of(view.messages[0]) is not None
+    began(view, OURS, *turn(message("u"), run_id="r2"))
+    assert view.messages[0]["metadata"] == {}

@@ -45,15 +45,19 @@ class Transcript:
         """
         self.json.changed()
         messages = self._fold.messages
-        known = self.find(turn.message["id"]) is not None
+        known = self.find(turn.message["id"])
         last = messages[-1].get("id") if messages else None
         # Nearly every turn is of this kind, and must not cost a walk through the whole chat.
-        if value.keys() <= _PLAIN_TURN and not known and (turn.pending or turn.after == last):
+        if value.keys() <= _PLAIN_TURN and known is None and (turn.pending or turn.after == last):
             self._fold.append_message(turn.message)
             return True
+        if known is not None and "metadata" in known:
+            # The message is sent again. Clients keep the metadata of a message that comes without any, and with it the
+            # outcome of the run before.
+            turn.message.setdefault("metadata", {})
         changed = list(messages)
         cut = apply_turn(changed, turn, position=position, newest_data=newest_data)
-        added = not known and len(changed) == len(messages) + 1 and changed[-1] is turn.message
+        added = known is None and len(changed) == len(messages) + 1 and changed[-1] is turn.message
         self._fold.replace_messages(changed)
         return added and not cut
 
