@@ -1,4 +1,4 @@
-"""The file of a log: connections to it, and the watch over its being the same file all along."""
+"""The file of a log: connections to it, and the checks that it is still the same file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import sqlite3
 import stat
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -21,29 +22,34 @@ Identity = tuple[int, int] | None
 """Device and inode of a file; None if there is none."""
 
 
+class FileMoved(LogUnavailable):
+    """The log file, or one of the two that SQLite keeps beside it, is not where it was. It may be put back."""
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__(
+            f"The log file {path} was deleted, moved or replaced while it was in use. Put it back, "
+            "or restart the server to use the file that is there now."
+        )
+
+
 class OpenFile:
-    """One connection to a log file, for one thread."""
+    """One connection to the log file."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.connection = connection
-        self._path = path
         # SQLite keeps all three open from the first read on, whatever becomes of their names.
-        self._beside = [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm")]
-        self._identities = [_identity(file) for file in self._beside]
+        self._files = [f"{path}{suffix}" for suffix in ("", "-wal", "-shm")]
+        self._identities = [_identity(file) for file in self._files]
 
     @property
     def identity(self) -> Identity:
         return self._identities[0]
 
     def check(self) -> None:
-        """Raise LogUnavailable if what is written here would not be found under the file's name any more."""
-        for file, known in zip(self._beside, self._identities, strict=True):
+        """Raise FileMoved if what is written here would not be found under the file's name any more."""
+        for file, known in zip(self._files, self._identities, strict=True):
             if _identity(file) != known:
-                raise _moved(file)
-
-    def close(self) -> None:
-        with suppress(sqlite3.Error):
-            self.connection.close()
+                raise FileMoved(file)
 
 
 class LogFile:
@@ -57,8 +63,9 @@ class LogFile:
         self.path = path
         self.busy_timeout = busy_timeout
         self._max_bytes = max_bytes
-        self._identity: Identity = None
         self._lock = threading.Lock()
+        self._identity: Identity = None
+        self._opened: list[OpenFile] = []
 
     def open(self) -> OpenFile:
         """Connect, and make the file a log if it is new. Raises LogUnavailable."""
@@ -85,20 +92,30 @@ class LogFile:
                 connection.execute(f"PRAGMA max_page_count = {max(1, self._max_bytes // page)}").fetchone()
             opened = OpenFile(self.path, connection)
             with self._lock:
-                self._identity = self._identity or opened.identity
-            if opened.identity != self._identity:
-                raise _moved(self.path)
+                if opened.identity is None or opened.identity != (self._identity or opened.identity):
+                    raise FileMoved(self.path)
+                self._identity = opened.identity
+                self._opened.append(opened)
         except BaseException:
             connection.close()
             raise
         return opened
 
+    def close(self, opened: OpenFile) -> None:
+        """Close a connection."""
+        with self._lock:
+            self._opened.remove(opened)
+        with suppress(sqlite3.Error):
+            opened.connection.close()
+
     def _check_place(self) -> None:
         """Refuse what is no file, and a place that the log's file has left: connecting would make another one."""
         with self._lock:
-            known = self._identity
+            known, opened = self._identity, list(self._opened)
         if known is not None and _identity(self.path) != known:
-            raise _moved(self.path)
+            raise FileMoved(self.path)
+        for other in opened:
+            other.check()
         with suppress(FileNotFoundError):
             mode = self.path.stat().st_mode
             if not stat.S_ISREG(mode):
@@ -106,16 +123,37 @@ class LogFile:
                 raise LogUnavailable(f"{self.path} is {what}. Point CHAT_LOG at a file of its own.")
 
 
-def _identity(path: Path) -> Identity:
+class ThreadConnection:
+    """The connection of one thread: made when it is first needed, and made again after a failure."""
+
+    def __init__(self, file: LogFile) -> None:
+        self._file = file
+        self._opened: OpenFile | None = None
+
+    @contextmanager
+    def use(self) -> Iterator[sqlite3.Connection]:
+        """Lend the connection. Raises LogUnavailable, and what the block raises."""
+        try:
+            if self._opened is None:
+                self._opened = self._file.open()
+            self._opened.check()
+            yield self._opened.connection
+        except FileMoved:
+            raise  # The connection still holds what was written, and works again once the file is put back.
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            self._file.close(opened)
+
+
+def _identity(path: str | Path) -> Identity:
     try:
-        found = os.stat(path)  # noqa: PTH116 - asked before every write, and twice as fast as Path.stat
+        found = os.stat(path)  # noqa: PTH116 - asked before every read and write, and faster than Path.stat
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _moved(path: Path) -> LogUnavailable:
-    return LogUnavailable(
-        f"The log file {path} was deleted, moved or replaced while it was in use. Put it back, "
-        "or restart the server to use the file that is there now."
-    )

@@ -10,13 +10,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from ...errors import LogUnavailable
-from .file import LogFile, OpenFile
+from .file import LogFile, ThreadConnection
 from .table import ends_past
 from .threads import ended, start_thread
 
 _REST: Final = 10
-"""The watch rests this many times as long as a look took, so that it takes no more than a tenth of a core."""
+"""The watch rests this many times the CPU time that a look took, so that it takes no more than a tenth of a core."""
 _TROUBLE_SECONDS: Final = 0.5
 """Pause after the file could not be used."""
 
@@ -32,7 +31,7 @@ class Follower:
         self._event = asyncio.Event()
 
     def look(self) -> None:
-        """Note that the stream is read now: only what comes after this has to wake the follower."""
+        """Note that the stream is about to be read: only what is appended after this has to wake the follower."""
         self._event.clear()
         self.woken = False
 
@@ -42,6 +41,8 @@ class Follower:
 
     def wake(self) -> None:
         """Let ``wait`` return. Safe in any thread."""
+        if self.woken:
+            return  # It has not looked since, and will find this too when it does.
         self.woken = True
         with suppress(RuntimeError):  # Its loop was closed: nobody waits any more.
             self._loop.call_soon_threadsafe(self._event.set)
@@ -100,28 +101,23 @@ class Followers:
     # --- In the thread --------------------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        opened: OpenFile | None = None
+        own = ThreadConnection(self._file)
         version: int | None = None
         while not self._done():
-            began = time.monotonic()
+            began = time.thread_time()
             try:
-                opened = opened or self._file.open()
-                opened.check()
-                now: int = opened.connection.execute("PRAGMA data_version").fetchone()[0]
-                if now != version:
-                    self._look(opened.connection)
-                    version = now
-                pause = max(self._poll_interval, _REST * (time.monotonic() - began))
-            except (sqlite3.Error, LogUnavailable):
-                # The followers' own reads say what is wrong.
+                with own.use() as connection:
+                    now: int = connection.execute("PRAGMA data_version").fetchone()[0]
+                    if now != version:
+                        self._look(connection)
+                        version = now
+                pause = max(self._poll_interval, _REST * (time.thread_time() - began))
+            except Exception:  # noqa: BLE001 - the followers' own reads say what is wrong
                 self._wake_all()
-                if opened is not None:
-                    opened.close()
-                opened, version = None, None
+                version = None
                 pause = max(self._poll_interval, _TROUBLE_SECONDS)
             self._closed.wait(pause)
-        if opened is not None:
-            opened.close()
+        own.close()
 
     def _done(self) -> bool:
         """Whether nobody follows; the next follower then starts another thread."""

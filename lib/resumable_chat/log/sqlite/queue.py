@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import LogError, LogUnavailable
@@ -22,7 +22,10 @@ class Lane:
 
 @dataclass(slots=True, eq=False)
 class QueuedAppend:
-    """One batch, and the future of the task that waits for it, in the event loop of that task."""
+    """One batch, and the future of the task that waits for it, in the event loop of that task.
+
+    ``over`` is called there once the batch takes no more room, even if nobody waits for it any longer.
+    """
 
     stream: str
     records: Sequence[NewRecord]
@@ -30,8 +33,10 @@ class QueuedAppend:
     match_seq_num: int | None
     lane: Lane
     loop: asyncio.AbstractEventLoop
+    over: Callable[[], None]
     future: asyncio.Future[Appended] = field(init=False)
     result: Appended | LogError | None = None
+    _settled: bool = False
 
     def __post_init__(self) -> None:
         self.future = self.loop.create_future()
@@ -42,7 +47,11 @@ class QueuedAppend:
         self.result = self.lane.failure = error
 
     def settle(self) -> None:
-        """Hand the result to the task that waits. Belongs in its event loop."""
+        """Hand over the result, the first time this is called. Belongs in the event loop."""
+        if self._settled:
+            return
+        self._settled = True
+        self.over()
         if self.future.done():
             return
         if isinstance(self.result, Appended):

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 from ...errors import LogUnavailable
 from .advice import unavailable
-from .file import LogFile, OpenFile
+from .file import LogFile, ThreadConnection
 from .threads import ended, start_thread
 
 logger = logging.getLogger(__name__)
@@ -83,23 +83,19 @@ class Readers:
     # --- In a thread ----------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        opened: OpenFile | None = None
+        own = ThreadConnection(self._file)
         while (job := self._take()) is not None:
+            result, failure = None, None
             try:
-                opened = opened or self._file.open()
-                opened.check()
-                result, failure = job.work(opened.connection), None
+                with own.use() as connection:
+                    result = job.work(connection)
             except Exception as error:
                 if not isinstance(error, (LogUnavailable, sqlite3.Error)):
                     logger.exception("a read of the log file %s failed", self._file.path)
-                result, failure = None, unavailable(self._file.path, error)
-                if opened is not None:
-                    opened.close()
-                opened = None
+                failure = unavailable(self._file.path, error)
             with suppress(RuntimeError):  # The loop was closed: nobody waits any more.
                 job.loop.call_soon_threadsafe(_settle, job.future, result, failure)
-        if opened is not None:
-            opened.close()
+        own.close()
 
     def _take(self) -> _Job | None:
         """Wait for a job that somebody still waits for; return None once closed and done."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -27,10 +26,10 @@ def start_thread(work: Callable[[], None], name: str) -> threading.Thread:
 
 async def ended(threads: Iterable[threading.Thread], seconds: float) -> bool:
     """Wait until the threads have ended; return False if one still runs after so many seconds."""
-    waiting = list(threads)
-    give_up = time.monotonic() + seconds
+    waiting, loop = list(threads), asyncio.get_running_loop()
+    give_up = loop.time() + seconds
     while any(thread.is_alive() for thread in waiting):
-        if time.monotonic() > give_up:
+        if loop.time() > give_up:
             return False
         await asyncio.sleep(_LOOK_SECONDS)
     return True

@@ -14,7 +14,7 @@ from ...errors import AppendConditionFailed, AppendOutcomeUnknown, LogError, Log
 from ...protocol.records import NewRecord, metered_bytes
 from ..port import Appended
 from .advice import left_nothing, unavailable
-from .file import LogFile, OpenFile
+from .file import LogFile, ThreadConnection
 from .queue import AppendQueue, Lane, QueuedAppend
 from .slots import Slots
 from .table import Transaction
@@ -57,26 +57,29 @@ class Writer:
         if slots is None:
             slots = self._slots[loop] = Slots(MAX_WAITING, MAX_WAITING_BYTES)
         size = metered_bytes(records)
-        try:
-            async with asyncio.timeout(self._patience):
-                await slots.acquire(size)
-        except TimeoutError as error:
-            lane.failure = self._too_slow("It has not begun to write the append.", LogUnavailable)
-            raise lane.failure from error
-        append = QueuedAppend(stream, records, fencing_token, match_seq_num, lane, loop)
+        due = loop.time() + self._patience
+        if not slots.acquire_now(size):
+            try:
+                async with asyncio.timeout_at(due):
+                    await slots.acquire(size)
+            except TimeoutError as error:
+                lane.failure = self._too_slow("It has not begun to write the append.", LogUnavailable)
+                raise lane.failure from error
+        deadline: asyncio.TimerHandle | None = None
+
+        def over() -> None:
+            slots.release(size)
+            if deadline is not None:
+                deadline.cancel()
+
+        append = QueuedAppend(stream, records, fencing_token, match_seq_num, lane, loop, over)
         try:
             self._hand_over(append)
         except LogUnavailable as error:
-            slots.release(size)
-            lane.failure = error
+            append.fail(error)
+            append.settle()
             raise
-        deadline = loop.call_later(self._patience, self._give_up, append)
-
-        def over(_: object) -> None:
-            deadline.cancel()
-            slots.release(size)
-
-        append.future.add_done_callback(over)
+        deadline = loop.call_at(due, self._give_up, append)
         return append.future
 
     async def close(self, seconds: float) -> bool:
@@ -113,23 +116,17 @@ class Writer:
     # --- In the thread --------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        opened: OpenFile | None = None
+        own = ThreadConnection(self._file)
         while group := self._queue.take(MAX_GROUP):
             try:
-                opened = opened or self._file.open()
-                opened.check()
-                self._commit(opened.connection, group)
+                with own.use() as connection:
+                    self._commit(connection, group)
             except Exception as error:  # noqa: BLE001 - every append in the group must get an answer
                 failure = error if isinstance(error, LogError) else unavailable(self._file.path, error)
                 for append in group:
                     append.fail(failure)
-                # A connection that failed in an unknown way is not used again.
-                if opened is not None:
-                    opened.close()
-                opened = None
             self._answer(group)
-        if opened is not None:
-            opened.close()
+        own.close()
 
     def _commit(self, connection: sqlite3.Connection, group: list[QueuedAppend]) -> None:
         connection.execute("BEGIN IMMEDIATE")
