@@ -15,16 +15,17 @@ from .table import show
 
 NODE = Path(__file__).parent.parent / "tests" / "node"
 TURNS = (100, 1_000, 2_000)
+LONG = (1_000, 5_000, 20_000)
 DELTAS = 200
 
 
-def chat(turns: int) -> list[list[dict[str, Any]]]:
-    """Turns of 207 chunks: the user's three, and an answer of 200 words."""
+def chat(turns: int, deltas: int = DELTAS) -> list[list[dict[str, Any]]]:
+    """Return turns of 207 chunks: the user's three, and an answer of 200 words, or of so many deltas."""
     made = []
     for turn in range(turns):
         user, answer, run = f"u{turn}", f"a{turn}", f"r{turn}"
         words: list[dict[str, Any]] = [
-            {"type": "TEXT_MESSAGE_CONTENT", "messageId": answer, "delta": f"word {n} "} for n in range(DELTAS)
+            {"type": "TEXT_MESSAGE_CONTENT", "messageId": answer, "delta": f"word {n} "} for n in range(deltas)
         ]
         made.append(
             [
@@ -42,6 +43,7 @@ def chat(turns: int) -> list[list[dict[str, Any]]]:
 
 
 def ours(turns: list[list[dict[str, Any]]]) -> float:
+    """Return the seconds that this fold takes for the turns, as a reader folds them: one after the other."""
     began = time.perf_counter()
     processor = StreamProcessor()
     seq = 0
@@ -52,11 +54,12 @@ def ours(turns: list[list[dict[str, Any]]]) -> float:
     messages = processor.messages
     took = time.perf_counter() - began
     assert len(messages) == 2 * len(turns)
-    assert messages[-1]["parts"][0]["content"].endswith(f"word {DELTAS - 1} ")
+    assert messages[-1]["parts"][0]["content"].endswith(f"word {len(turns[-1]) - 8} ")
     return took
 
 
 def theirs(turns: list[list[dict[str, Any]]]) -> float:
+    """Return the seconds that the published StreamProcessor takes for the turns."""
     given = json.dumps(turns)
     script = (Path(__file__).parent / "fold.mjs").read_text()
     answer = subprocess.run(
@@ -74,6 +77,12 @@ def main() -> None:
         mine, baseline = min(ours(turns) for _ in range(3)), theirs(turns)
         rows.append((f"{count:,}", f"{207 * count:,}", f"{mine:.3f}", f"{baseline:.3f}", f"{baseline / mine:.1f}x"))
     show("Fold of a whole chat", ["turns", "chunks", "this fold, s", "StreamProcessor, s", "faster"], rows)
+    growth = []
+    for count in LONG:
+        turns = chat(count, 1)
+        mine = min(ours(turns) for _ in range(3))
+        growth.append((f"{count:,}", f"{mine:.3f}", f"{mine / count * 1e6:.0f}"))
+    show("Fold of many short turns", ["turns", "this fold, s", "a turn, µs"], growth)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from .engine.tails import Tails
 from .errors import LogError, LogUnavailable
 from .log.port import Log
 from .protocol import tokens
+from .protocol.json_text import well_formed
 from .protocol.outcomes import DEFAULT_ERROR
 from .protocol.records import trim
 from .protocol.turns import tool_results, turns_of
@@ -128,7 +129,7 @@ class Chat:
             run_id=request.run_id if request.run_id is not None else f"run-{tokens.random_nonce(12)}",
             thread_id=request.thread_id or stream,
             message_id=f"msg-{tokens.random_nonce(12)}",
-            messages=request.messages,
+            messages=well_formed(request.messages),
             data=request.data,
             deadline=request.deadline,
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+import orjson
+
 from .json_text import MAX_DEPTH, MAX_VALUE_DEPTH, NotJson, deeper_than, dumps, loads, may_be_deeper_than
 from .limits import MAX_BATCH_BYTES
 
@@ -19,6 +21,9 @@ DELTAS: Final[Mapping[str, str]] = {
     "REASONING_MESSAGE_CONTENT": "messageId",
 }
 """Chunk types that add text to a message or a call, and the key that names it."""
+
+_SHALLOW: Final = 2 * MAX_VALUE_DEPTH
+"""Bytes of a body that is too short to be nested too deep."""
 
 TERMINALS: Final = frozenset({"RUN_FINISHED", "RUN_ERROR"})
 
@@ -35,23 +40,34 @@ def encode(chunk: Chunk) -> bytes:
     if chunk["type"] == "TEXT_MESSAGE_CONTENT" and "content" in chunk:
         chunk = {key: value for key, value in chunk.items() if key != "content"}
     body = dumps(chunk)
-    limit = _max_depth(chunk)
-    if may_be_deeper_than(limit, body) and deeper_than(limit, chunk):
-        raise ChunkTooLarge(f"a {chunk['type']} chunk is nested deeper than the limit of {limit} levels")
+    if len(body) > _SHALLOW and _too_deep(chunk, body):
+        raise ChunkTooLarge(f"a {chunk['type']} chunk is nested deeper than the limit of {_max_depth(chunk)} levels")
     return body
 
 
 def decode(body: bytes) -> Chunk | None:
     """Return the chunk in a record's body; None if that is not a JSON object with a string ``type``, or too deep."""
+    shallow = len(body) <= _SHALLOW
     try:
-        chunk = loads(body)
+        chunk = orjson.loads(body) if shallow else loads(body)
     except NotJson:
         return None
-    if type(chunk) is not dict or type(chunk.get("type")) is not str:
+    except ValueError:
+        chunk = _loads_or_none(body)
+    if type(chunk) is dict and type(chunk.get("type")) is str and (shallow or not _too_deep(chunk, body)):
+        return chunk
+    return None
+
+
+def _loads_or_none(body: bytes) -> Any:
+    try:
+        return loads(body)
+    except NotJson:
         return None
-    if may_be_deeper_than(MAX_VALUE_DEPTH, body) and deeper_than(_max_depth(chunk), chunk):
-        return None
-    return chunk
+
+
+def _too_deep(chunk: Chunk, body: bytes) -> bool:
+    return may_be_deeper_than(MAX_VALUE_DEPTH, body) and deeper_than(_max_depth(chunk), chunk)
 
 
 def _max_depth(chunk: Chunk) -> int:

@@ -20,6 +20,11 @@ MAX_DEPTH: Final = 200
 MAX_VALUE_DEPTH: Final = 180
 """Levels of nesting in a chunk, or in JSON that a chunk carries as text: a message made of it fits a request again."""
 
+_ORJSON_DEPTH: Final = 1024
+"""Levels of nesting that orjson reads."""
+
+_LARGE: Final = 64 * 1024
+
 _CONTAINERS: Final = frozenset({dict, list})
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,9}")
 _MAX_INDEX: Final = 2**32 - 2
@@ -36,19 +41,38 @@ def loads(text: str | bytes | bytearray, max_depth: int = MAX_DEPTH) -> Any:
 
     Raises NotJson.
     """
+    may_be_deep = may_be_deeper_than(max_depth, text)
     try:
-        value = orjson.loads(text)
+        return _loads_wrapped(text, max_depth) if may_be_deep else orjson.loads(text)
     except ValueError:
         value = _loads_leniently(text)
-    if may_be_deeper_than(max_depth, text) and deeper_than(max_depth, value):
+    if may_be_deep and deeper_than(max_depth, value):
         raise NotJson(f"it is nested deeper than {max_depth} levels")
     return value
 
 
+def _loads_wrapped(text: str | bytes | bytearray, max_depth: int) -> Any:
+    """Read JSON inside of so many lists that orjson refuses it if it is deeper than ``max_depth``.
+
+    This is ten times as fast as looking at the values. Raises ValueError.
+    """
+    levels = _ORJSON_DEPTH - max_depth
+    if isinstance(text, str):
+        value = orjson.loads(f"{'[' * levels}{text}{']' * levels}")
+    else:
+        value = orjson.loads(b"".join((b"[" * levels, text, b"]" * levels)))
+    for _ in range(levels):
+        (value,) = value
+    return value
+
+
 def may_be_deeper_than(limit: int, text: str | bytes | bytearray) -> bool:
-    """Return whether a JSON text has enough opening brackets for more than ``limit`` levels of nesting."""
-    if len(text) <= 2 * limit:
-        return False
+    """Return whether a JSON text has enough brackets for more than ``limit`` levels of nesting.
+
+    Large texts are not counted, which takes longer than to read them with care.
+    """
+    if not 2 * limit < len(text) < _LARGE:
+        return len(text) >= _LARGE
     if isinstance(text, str):
         return text.count("[") + text.count("{") > limit
     return text.count(b"[") + text.count(b"{") > limit
@@ -229,16 +253,24 @@ def join_surrogates(text: str) -> str:
 
 
 def well_formed(value: Any) -> Any:
-    """Return a JSON value with U+FFFD for each lone surrogate, which UTF-8 cannot hold.
+    """Return a JSON value with U+FFFD for each lone surrogate, which UTF-8 cannot hold. Without any, return the value.
 
     For what leaves for a model or another program. Browsers get escapes, so that halves of a character can meet.
     """
-    if type(value) is str:
+    try:
+        orjson.dumps(value)
+    except TypeError:
+        return _repaired(value)
+    return value
+
+
+def _repaired(value: Any) -> Any:
+    if isinstance(value, str):
         if value.isascii() or not _SURROGATE.search(value):
             return value
         return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    if type(value) is list:
-        return [well_formed(item) for item in value]
-    if type(value) is dict:
-        return {well_formed(key): well_formed(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_repaired(item) for item in value]
+    if isinstance(value, dict):
+        return {_repaired(key): _repaired(item) for key, item in value.items()}
     return value

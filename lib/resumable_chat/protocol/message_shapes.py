@@ -6,63 +6,60 @@ every later send. A field of the wrong type is a flaw. Parts of unknown types pa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
-Rule = tuple[type | tuple[type, ...], str]
-
-_TEXT: Final[Rule] = (str, "must be a string")
-_OBJECT: Final[Rule] = (dict, "must be an object")
-_FLAG: Final[Rule] = (bool, "must be true or false")
-
-_MEDIA: Final[Mapping[str, Rule]] = {
-    "source": _OBJECT,
-    "source.type": _TEXT,
-    "source.value": _TEXT,
-    "source.mimeType": _TEXT,
+_WORDS: Final = {
+    str: "must be a string",
+    dict: "must be an object",
+    list: "must be a list",
+    bool: "must be true or false",
 }
 
-PARTS: Final[Mapping[str, Mapping[str, Rule]]] = {
-    "text": {"content": _TEXT},
-    "thinking": {"content": _TEXT, "stepId": _TEXT, "signature": _TEXT},
-    "tool-call": {
-        "id": _TEXT,
-        "name": _TEXT,
-        "arguments": _TEXT,
-        "state": _TEXT,
-        "approval": _OBJECT,
-        "approval.id": _TEXT,
-        "approval.needsApproval": _FLAG,
-        "approval.approved": _FLAG,
-    },
-    "tool-result": {"toolCallId": _TEXT, "state": _TEXT, "id": _TEXT, "name": _TEXT},
-    "structured-output": {"status": _TEXT, "raw": _TEXT},
-    "ui-resource": {"resource": _OBJECT, "toolCallId": _TEXT, "toolName": _TEXT},
-    "image": _MEDIA,
-    "audio": _MEDIA,
-    "video": _MEDIA,
-    "document": _MEDIA,
+
+class Rule(NamedTuple):
+    """The type that a field must have, and the rules for the fields of an object in it."""
+
+    type: Any
+    name: str
+    inner: tuple[Rule, ...] = ()
+
+
+ROLES: Final = frozenset({"activity", "assistant", "developer", "reasoning", "system", "tool", "user"})
+
+_MEDIA: Final = (Rule(dict, "source", tuple(Rule(str, name) for name in ("type", "value", "mimeType"))),)
+
+PARTS: Final[Mapping[str, Sequence[Rule]]] = {
+    "text": (Rule(str, "content"),),
+    "thinking": (Rule(str, "content"), Rule(str, "stepId"), Rule(str, "signature")),
+    "tool-call": (
+        *(Rule(str, name) for name in ("id", "name", "arguments", "state")),
+        Rule(dict, "approval", (Rule(str, "id"), Rule(bool, "needsApproval"), Rule(bool, "approved"))),
+    ),
+    "tool-result": tuple(Rule(str, name) for name in ("toolCallId", "state", "id", "name")),
+    "structured-output": (Rule(str, "status"), Rule(str, "raw")),
+    "ui-resource": (Rule(dict, "resource"), Rule(str, "toolCallId"), Rule(str, "toolName")),
+    **dict.fromkeys(("image", "audio", "video", "document"), _MEDIA),
 }
-"""The fields of each type of part that have a type of their own; any other value is taken as it is."""
+"""The rules for each type of part. A field without a rule may hold any JSON."""
 
-ROLES: Final = ("activity", "assistant", "developer", "reasoning", "system", "tool", "user")
-
-_MESSAGE: Final[Mapping[str, Rule]] = {"name": _TEXT, "metadata": _OBJECT}
+_MESSAGE: Final = (Rule(str, "name"), Rule(dict, "metadata"), Rule(list, "parts"))
 
 
 def message_flaw(message: Mapping[str, Any]) -> str | None:
-    """Return the first flaw of a message with ``parts``, as in "parts[1].id: must be a string"; None without one."""
-    if not isinstance(message.get("id"), str) or not message["id"]:
+    """Return the first flaw of a message, as in "parts[1].id: must be a string"; None if it has none."""
+    message_id, role = message.get("id"), message.get("role")
+    if type(message_id) is not str or not message_id:
         return "id: must be a string that is not empty"
-    if not isinstance(message.get("role"), str) or message["role"] not in ROLES:
-        return f"role: must be one of {', '.join(ROLES)}"
+    if type(role) is not str or role not in ROLES:
+        return f"role: must be one of {', '.join(sorted(ROLES))}"
     flaw = fields_flaw(message, _MESSAGE)
     if flaw is not None:
         return flaw
-    parts = message.get("parts")
-    if not isinstance(parts, list):
-        return "parts: must be a list"
-    for index, part in enumerate(parts):
+    for index, part in enumerate(message.get("parts") or ()):
+        # Nearly every part of a long chat is a text.
+        if type(part) is dict and part.get("type") == "text" and type(part.get("content")) is str:
+            continue
         flaw = part_flaw(part)
         if flaw is not None:
             return f"parts[{index}]{flaw}"
@@ -71,22 +68,25 @@ def message_flaw(message: Mapping[str, Any]) -> str | None:
 
 def part_flaw(part: Any) -> str | None:
     """Return the first flaw of a part, as it follows the part's own place in a text: ".id: must be a string"."""
-    if not isinstance(part, dict):
+    if type(part) is not dict:
         return ": must be an object with a `type`"
     kind = part.get("type")
-    if not isinstance(kind, str):
+    if type(kind) is not str:
         return ".type: must be a string"
-    flaw = fields_flaw(part, PARTS.get(kind, {}))
-    return None if flaw is None else f".{flaw}"
+    rules = PARTS.get(kind)
+    if rules is None or (flaw := fields_flaw(part, rules)) is None:
+        return None
+    return f".{flaw}"
 
 
-def fields_flaw(value: Mapping[str, Any], rules: Mapping[str, Rule]) -> str | None:
-    """Return the first field that breaks its rule, and how. A dotted name is a field of an object in the value."""
-    for name, (types, text) in rules.items():
-        outer, _, inner = name.partition(".")
-        found = value.get(outer)
-        if inner:
-            found = found.get(inner) if isinstance(found, dict) else None
-        if found is not None and not isinstance(found, types):
-            return f"{name}: {text}"
+def fields_flaw(value: Mapping[str, Any], rules: Sequence[Rule]) -> str | None:
+    """Return the first field that breaks its rule, and how: "approval.id: must be a string"."""
+    for kind, name, inner in rules:
+        found = value.get(name)
+        if found is None:
+            continue
+        if type(found) is not kind:
+            return f"{name}: {_WORDS[kind]}"
+        if inner and (flaw := fields_flaw(found, inner)) is not None:
+            return f"{name}.{flaw}"
     return None

@@ -6,49 +6,46 @@ would put into a message what a later send of it could not bring back (``protoco
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ..protocol.chunks import DELTAS, Chunk
-from ..protocol.message_shapes import Rule, fields_flaw
+from ..protocol.message_shapes import PARTS, Rule, fields_flaw
 from .js import truthy
 from .values import Unfoldable, record
 
-_TEXT: Final[Rule] = (str, "must be a string")
-
-_CHUNKS: Final[Mapping[str, Mapping[str, Rule]]] = {
-    "TEXT_MESSAGE_START": {"messageId": _TEXT},
-    "TEXT_MESSAGE_CONTENT": {"messageId": _TEXT},
-    "TEXT_MESSAGE_END": {"messageId": _TEXT},
-    "TOOL_CALL_START": {"toolCallId": _TEXT, "toolCallName": _TEXT, "parentMessageId": _TEXT},
-    "TOOL_CALL_ARGS": {"toolCallId": _TEXT},
-    "TOOL_CALL_END": {"toolCallId": _TEXT},
-    "TOOL_CALL_RESULT": {"toolCallId": _TEXT},
-    "RUN_STARTED": {"runId": _TEXT},
-    "RUN_FINISHED": {"runId": _TEXT},
-    "STEP_STARTED": {"stepName": _TEXT},
-    "STEP_FINISHED": {"stepId": _TEXT, "signature": _TEXT},
-    "REASONING_MESSAGE_CONTENT": {"messageId": _TEXT},
-    "REASONING_ENCRYPTED_VALUE": {"entityId": _TEXT},
+_TEXTS: Final[Mapping[str, Sequence[str]]] = {
+    "TEXT_MESSAGE_START": ("messageId",),
+    "TEXT_MESSAGE_CONTENT": ("messageId",),
+    "TEXT_MESSAGE_END": ("messageId",),
+    "TOOL_CALL_START": ("toolCallId", "toolCallName", "parentMessageId"),
+    "TOOL_CALL_ARGS": ("toolCallId",),
+    "TOOL_CALL_END": ("toolCallId",),
+    "TOOL_CALL_RESULT": ("toolCallId",),
+    "RUN_STARTED": ("runId",),
+    "RUN_FINISHED": ("runId",),
+    "STEP_STARTED": ("stepName",),
+    "STEP_FINISHED": ("stepId", "signature"),
+    "REASONING_MESSAGE_CONTENT": ("messageId",),
+    "REASONING_ENCRYPTED_VALUE": ("entityId",),
 }
+"""The fields of a chunk that must hold a string, if they hold anything."""
 
-_CUSTOM: Final[Mapping[str, Mapping[str, Rule]]] = {
-    "structured-output.start": {"messageId": _TEXT},
-    "structured-output.complete": {"messageId": _TEXT, "raw": _TEXT},
-    "approval-requested": {"toolCallId": _TEXT, "approval.id": _TEXT},
-    "ui-resource": {"toolCallId": _TEXT, "toolName": _TEXT, "resource": (dict, "must be an object")},
+_CUSTOM: Final[Mapping[str, Sequence[Rule]]] = {
+    "structured-output.start": (Rule(str, "messageId"),),
+    "structured-output.complete": (Rule(str, "messageId"), Rule(str, "raw")),
+    "approval-requested": (Rule(str, "toolCallId"), Rule(dict, "approval", (Rule(str, "id"),))),
+    "ui-resource": PARTS["ui-resource"],
 }
 """Rules for the value of a custom event, by the event's name."""
 
 
 def check(kind: str, chunk: Chunk) -> None:
     """Raise Unfoldable if the chunk cannot be folded. Its records stay in the log; only readers pass over it."""
-    rules = _CHUNKS.get(kind)
-    if rules is not None:
-        for field in rules:
-            value = chunk.get(field)
-            if value is not None and type(value) is not str:
-                raise Unfoldable(f"{field}: must be a string")
+    for field in _TEXTS.get(kind, ()):
+        value = chunk.get(field)
+        if value is not None and type(value) is not str:
+            raise Unfoldable(f"{field}: must be a string")
     if kind in DELTAS:
         if isinstance(chunk.get("delta"), (dict, list)):
             raise Unfoldable("delta: must be a string")
@@ -68,7 +65,7 @@ def _check_interrupts(outcome: dict[str, Any]) -> None:
     if not isinstance(interrupts, list) or not all(isinstance(interrupt, dict) for interrupt in interrupts):
         raise Unfoldable("outcome.interrupts: must be a list of objects")
     for index, interrupt in enumerate(interrupts):
-        flaw = fields_flaw(interrupt, {"id": _TEXT, "toolCallId": _TEXT})
+        flaw = fields_flaw(interrupt, (Rule(str, "id"), Rule(str, "toolCallId")))
         if flaw is not None:
             raise Unfoldable(f"outcome.interrupts[{index}].{flaw}")
 

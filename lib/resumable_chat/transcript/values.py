@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any, Final
 
 from ..protocol.chunks import Chunk
@@ -9,7 +10,14 @@ from ..protocol.chunks import Chunk
 Message = dict[str, Any]
 Part = dict[str, Any]
 
-MISSING: Any = object()
+
+class _Undefined(Enum):
+    """Holds one value that stays itself when the state around it is copied."""
+
+    UNDEFINED = "undefined"
+
+
+MISSING: Final[Any] = _Undefined.UNDEFINED
 """JavaScript's undefined, where null means something else."""
 
 ID_TYPES: Final = frozenset({str, type(None)})

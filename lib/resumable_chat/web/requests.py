@@ -10,7 +10,7 @@ from typing import Any, Final
 from starlette.requests import Request
 
 from ..errors import BadRequest
-from ..protocol.json_text import NotJson, loads
+from ..protocol.json_text import MAX_VALUE_DEPTH, NotJson, loads, well_formed
 
 MAX_BODY_BYTES: Final = 6 * 1024 * 1024
 """Largest body, in bytes: what Lambda takes. The same holds elsewhere, so that nothing fails only on Lambda."""
@@ -97,7 +97,7 @@ async def _json_object(request: Request) -> dict[str, Any]:
                 f"The request is over {MAX_BODY_BYTES:,} bytes. Upload large files elsewhere and send their URL.",
             )
     try:
-        body = loads(received)
+        body = loads(received, MAX_VALUE_DEPTH + 10)
     except NotJson as error:
         raise BadRequest(400, f"The body must be JSON: {error}.") from error
     if not isinstance(body, dict):
@@ -106,11 +106,11 @@ async def _json_object(request: Request) -> dict[str, Any]:
 
 
 def _typed(body: Mapping[str, Any], name: str, types: tuple[type, ...], words: str) -> Any:
-    """Return a field of the body; None if it is missing or null."""
+    """Return a field of the body that is meant for the model; None if it is missing or null."""
     value = body.get(name)
     if value is not None and not isinstance(value, types):
         raise BadRequest(400, f"{name}: must be {words}.")
-    return value
+    return well_formed(value)
 
 
 def _chat_id(value: Any) -> str:

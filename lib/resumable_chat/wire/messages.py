@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from ..errors import BadRequest
-from ..protocol.json_text import MAX_DEPTH, deeper_than
 from ..protocol.message_shapes import Rule, fields_flaw, message_flaw, part_flaw
 
 Message = dict[str, Any]
 
-MAX_MESSAGE_DEPTH: Final = MAX_DEPTH - 10
-"""Levels of nesting in a message. It is stored inside of a record."""
-
 OURS: Final = "resumable"
 """Key in a message's metadata under which the server says how a run ended. Clients cannot set it."""
 
-_TEXT: Final[Rule] = (str, "must be a string")
+_ROW: Final = (Rule(str, "toolCallId"), Rule(str, "encryptedValue"), Rule(list, "toolCalls"))
 
-_ROW: Final[Mapping[str, Rule]] = {"toolCallId": _TEXT, "encryptedValue": _TEXT, "toolCalls": (list, "must be a list")}
-_CALL: Final[Mapping[str, Rule]] = {
-    "id": _TEXT,
-    "function": (dict, "must be an object"),
-    "function.name": _TEXT,
-    "function.arguments": _TEXT,
-}
+_CALL: Final = (
+    Rule(str, "id"),
+    Rule(dict, "function", (Rule(str, "name"), Rule(str, "arguments"))),
+)
 
 
 def read_messages(messages: Any) -> list[Message]:
@@ -40,22 +32,22 @@ def read_messages(messages: Any) -> list[Message]:
         raise BadRequest(400, "messages: must be a list of messages.")
     if not messages:
         raise BadRequest(400, "messages: is empty. Send at least the message to be answered.")
-    return [_read(message, f"messages[{index}]") for index, message in enumerate(messages)]
+    return [_read(message, index) for index, message in enumerate(messages)]
 
 
-def _read(message: Any, where: str) -> Message:
-    if not isinstance(message, dict):
-        raise BadRequest(400, f"{where}: must be an object with `id`, `role` and `parts`.")
-    is_row = message.get("parts") is None
-    flaw = message_flaw({**message, "parts": []} if is_row else message)
-    if flaw is None and is_row:
-        message = {**message, "parts": _row_parts(message, where)}
-        flaw = message_flaw(message)
+def _read(submitted: Any, index: int) -> Message:
+    if type(submitted) is not dict:
+        raise BadRequest(400, f"messages[{index}]: must be an object with `id`, `role` and `parts`.")
+    message: Message = submitted
+    flaw = message_flaw(message)
     if flaw is not None:
-        raise BadRequest(400, f"{where}.{flaw}.")
-    if deeper_than(MAX_MESSAGE_DEPTH, message):
-        raise BadRequest(400, f"{where}: is nested deeper than {MAX_MESSAGE_DEPTH} levels.")
-    return _without_ours(message)
+        raise BadRequest(400, f"messages[{index}].{flaw}.")
+    if message.get("parts") is None:
+        message = {**message, "parts": _row_parts(message, f"messages[{index}]")}
+    metadata = message.get("metadata")
+    if metadata and OURS in metadata:
+        message = {**message, "metadata": {key: value for key, value in metadata.items() if key != OURS}}
+    return message
 
 
 def _row_parts(row: Message, where: str) -> list[Any]:
@@ -89,10 +81,3 @@ def _row_part(part: Any, where: str) -> Any:
             raise BadRequest(400, f"{where}.text: must be a string.")
         return {"type": "text", "content": part["text"]}
     return part
-
-
-def _without_ours(message: Message) -> Message:
-    metadata = message.get("metadata")
-    if not isinstance(metadata, dict) or OURS not in metadata:
-        return message
-    return {**message, "metadata": {key: value for key, value in metadata.items() if key != OURS}}
