@@ -204,6 +204,10 @@ class Chat:
             runner.abort()
         return stopped
 
+    def end_readers(self) -> None:
+        """Cut every subscription, so that the responses end."""
+        self._tails.cut()
+
     async def close(self) -> None:
         """Cut the readers off and close the log."""
         await self._tails.close()

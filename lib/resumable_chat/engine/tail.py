@@ -141,9 +141,13 @@ class Tail:
         self._subscribers.discard(subscription)
         self._rest()
 
-    async def close(self) -> None:
+    def cut(self, why: str) -> None:
+        """Cut every subscription off."""
         for subscription in self._subscribers:
-            subscription.cut("the server is shutting down")
+            subscription.cut(why)
+
+    async def close(self) -> None:
+        self.cut("the server is shutting down")
         self._leave()
         await asyncio.gather(*self._ending, return_exceptions=True)
 
@@ -293,6 +297,11 @@ class Tails:
                 del self._tails[name]
                 kept, size = kept - 1, size - known.view.size
         return tail
+
+    def cut(self) -> None:
+        """Cut every subscription off: its reader has to come back."""
+        for tail in self._tails.values():
+            tail.cut("the server is shutting down")
 
     async def close(self) -> None:
         for tail in list(self._tails.values()):

@@ -212,6 +212,15 @@ class ResumableChat:
             return error_response(error)
         return Response(status_code=202 if stopped is Stopped.STOPPED else 204, headers=_NO_STORE)
 
+    @property
+    def mode(self) -> Mode:
+        """The mode that this chat was made with."""
+        return self._mode
+
+    def end_readers(self) -> None:
+        """End every open replay, so that a server can shut down; clients reconnect with their cursor."""
+        self._chat.end_readers()
+
     async def close(self) -> None:
         """Cut the readers off and close the log. Await the runs handed to ``wait_until`` first."""
         await self._background.drain(_DRAIN)
