@@ -20,9 +20,7 @@ PATIENCE: Final = 10.0
 """Seconds after which a stop gives up on a log that does not answer."""
 
 
-async def stop(
-    log: Log, stream: str, *, run_id: str | None = None, single_use: bool = False
-) -> Stopped | NothingRuns:
+async def stop(log: Log, stream: str, *, run_id: str | None = None, single_use: bool = False) -> Stopped | NothingRuns:
     """End the running generation as stopped; with ``run_id`` only if it has that run.
 
     A run that has not begun yet is stopped in advance. Raises LogUnavailable.

@@ -14,8 +14,9 @@ from ..protocol.chunks import TERMINALS, Chunk
 from ..protocol.lifecycle import Lifecycle
 from ..protocol.outcomes import DEADLINE, DEFAULT_ERROR, SHUTDOWN
 from ..sources.port import Source, SourceContext, iterate
-from .claim import Claim, now_ms
+from .claim import Claimed
 from .pump import Appender, Lost
+from .steps import now_ms
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Runner:
     def __init__(
         self,
         log: Log,
-        claim: Claim,
+        claim: Claimed,
         run: Run,
         *,
         on_error: Callable[[BaseException], str] = default_on_error,

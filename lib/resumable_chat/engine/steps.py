@@ -13,6 +13,7 @@ from ..protocol.records import NewRecord
 from ..protocol.steps import Answer, Append, CheckTail, Landed, Read, ReadBack, TailAt, Wait
 from .readback import read_generation
 
+
 def now_ms() -> int:
     """Return the time in milliseconds since 1970, the unit of record timestamps."""
     return time.time_ns() // 1_000_000

@@ -93,11 +93,12 @@ class Conflict:
 Result = Won | Busy | Used | Repeated | Conflict
 Step = Append | CheckTail | ReadBack | Read | Wait
 
+
 class Claim:
     """Claims a stream for the run ``run_id`` under ``token``, which carries the run's key.
 
-    ``guess`` is the token that should be in force, ``""`` if nobody knows. ``lease_ms`` and ``foreign_lease_ms`` are the
-    silence after which a writer of ours, and another implementation's, may be dead. ``repeats`` says whether a
+    ``guess`` is the token that should be in force, ``""`` if nobody knows. ``lease_ms`` and ``foreign_lease_ms`` are
+    the silence after which a writer of ours, and another implementation's, may be dead. ``repeats`` returns whether a
     generation of this run was asked the same.
     """
 

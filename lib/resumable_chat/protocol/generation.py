@@ -18,8 +18,9 @@ class Generation:
     """A stream's newest generation.
 
     ``token`` and ``start`` are those of its opening fence; without a readable one, ``""`` and its first record.
-    ``last_at`` is its last record's time in ms since 1970. ``closed`` says that a terminal fence follows. ``turn`` is the turn to be answered, ``results`` the tool results
-    that were sent in place of a turn, ``stops`` the runs that were stopped before they began while this one went on.
+    ``last_at`` is its last record's time in ms since 1970. ``closed`` says that a terminal fence follows. ``turn`` is
+    the turn to be answered, ``results`` the tool results that were sent in place of a turn, ``stops`` the runs that
+    were stopped before they began while this one went on.
     """
 
     token: str

@@ -85,7 +85,7 @@ def index_of(messages: Sequence[Message], message_id: str | None) -> int | None:
 
 
 def replaced(known: Message, submitted: Message) -> Message:
-    """Return ``submitted`` in place of ``known``, whose own metadata of ours it keeps; ``known`` if both are the same."""
+    """Return ``submitted`` with our metadata of ``known``, or ``known`` itself if both say the same."""
     if same(known, submitted):
         return known
     metadata = known.get("metadata")
@@ -100,11 +100,11 @@ def rewrite(segment: Sequence[Message], items: Sequence[str | Message]) -> list[
     known = _by_id(segment)
     result: dict[str, Message] = {}
     for item in items:
-        message_id = item if isinstance(item, str) else item["id"]
-        before = known.get(message_id)
-        if before is None and isinstance(item, str):
-            continue
-        result[message_id] = before if isinstance(item, str) else replaced(before, item) if before else item
+        if not isinstance(item, str):
+            before = known.get(item["id"])
+            result[item["id"]] = item if before is None else replaced(before, item)
+        elif item in known:
+            result[item] = known[item]
     return list(result.values())
 
 

@@ -65,7 +65,10 @@ class Landed(NamedTuple):
 
 
 class TailAt(NamedTuple):
-    """The next sequence number, the last record's time by the log's clock, and this process's time, in ms since 1970."""
+    """The next sequence number, the last record's time, and this process's time, in ms since 1970.
+
+    The first time is by the log's clock, the second by the process's own.
+    """
 
     seq_num: int
     timestamp: int
@@ -78,14 +81,7 @@ class TailAt(NamedTuple):
 
 
 Answer = (
-    Landed
-    | TailAt
-    | Generation
-    | list[Record]
-    | FencingTokenMismatch
-    | SeqNumMismatch
-    | AppendOutcomeUnknown
-    | None
+    Landed | TailAt | Generation | list[Record] | FencingTokenMismatch | SeqNumMismatch | AppendOutcomeUnknown | None
 )
 """What became of a step."""
 

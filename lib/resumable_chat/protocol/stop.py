@@ -62,8 +62,8 @@ Step = Append | CheckTail | ReadBack | Wait
 class Stop:
     """Stops the run ``run_id``, or whatever runs if it is None.
 
-    In a ``single_use`` stream that was used no other run can begin, so nothing is left behind there. Under the writer of
-    another implementation nothing is left behind either: it would take a mark of ours for the end of its lease.
+    In a ``single_use`` stream that was used no other run can begin, so nothing is left behind there. Nothing is left
+    behind under another implementation's writer either, which may not cope with a record that is not its own.
     """
 
     def __init__(self, run_id: str | None = None, *, single_use: bool = False) -> None:

@@ -11,12 +11,12 @@ from typing import Final
 import orjson
 
 from ..errors import BadRequest
-from .chunks import Chunk, dumps, encode
+from .chunks import Chunk, decode, dumps, encode
 from .generation import Generation
 from .limits import MAX_BATCH_BYTES, MAX_BATCH_RECORDS
 from .lists import Listing, Message, stored
 from .records import NewRecord, metered_bytes
-from .turns import Turn, tool_results
+from .turns import Turn, read_turn, tool_results
 
 _OVERHEAD: Final = 4096
 """Bytes kept free in the batch for the opening fence."""
@@ -52,7 +52,7 @@ class Submission:
 
     @cached_property
     def results(self) -> list[Chunk]:
-        """TOOL_CALL_RESULT chunks for the rows of client tools that end the list. They are stored in place of a turn."""
+        """TOOL_CALL_RESULT chunks for the client tools' rows that end the list, stored in place of a turn."""
         return tool_results(self.messages)
 
     @cached_property
@@ -151,7 +151,8 @@ class Submission:
     @cached_property
     def turn(self) -> Turn:
         """The turn to be answered, as a reader gets it back."""
-        return self._turns(len(self.messages) - 1, None)[0]
+        turn = self._turns(len(self.messages) - 1, None)[0]
+        return read_turn(decode(encode(turn.chunk())) or {}) or turn
 
 
 def _newest(messages: Sequence[Message], room: int, *, keep_system: bool) -> list[Message | None]:
@@ -197,5 +198,3 @@ def _fitting(turns: Sequence[Turn], results: Sequence[Chunk]) -> list[NewRecord]
         f"The message takes {metered_bytes(records):,} bytes; {MAX_BATCH_BYTES - _OVERHEAD:,} fit. "
         "Upload large files elsewhere and send their URL.",
     )
-
-

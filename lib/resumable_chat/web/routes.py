@@ -52,6 +52,9 @@ async def send(host: Host, request: Request) -> Response:
             data=wanted.data,
             thread_id=wanted.chat_id,
             deadline=deadline,
+            parent_run_id=wanted.parent_run_id,
+            resume=wanted.resume,
+            tools=wanted.tools,
         )
     messages, source = normalise(wanted.messages), host.source
     return await host.chat.make_resumable(
