@@ -187,7 +187,13 @@ def test_a_claim_that_landed_unacknowledged_is_recognised() -> None:
 
 def test_a_claim_that_landed_and_was_ended_is_a_repetition() -> None:
     """Someone stopped the run before its claim was settled: nothing runs."""
-    answers = [UNKNOWN, None, refused(tokens.terminal(KEY)), tail(9, 0), generation(OURS, tokens.terminal(KEY), start=5)]
+    answers = [
+        UNKNOWN,
+        None,
+        refused(tokens.terminal(KEY)),
+        tail(9, 0),
+        generation(OURS, tokens.terminal(KEY), start=5),
+    ]
     assert walk(claim(), answers)[-1] == Repeated()
 
 
