@@ -80,6 +80,12 @@ SEEDS ?= 1000
 simulate: $(VENV)/.dev ## Try the protocol on SEEDS (1000) simulated histories, on all cores
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
 
+.PHONY: storm
+MINUTES ?= 8
+storm: $(VENV)/.dev ## Kill, freeze and restart real servers on SQLite and S2 Lite for MINUTES (8), and judge what they did
+	$(BIN)/python -m tests.storm --minutes $$(($(MINUTES) / 2)) --engine sqlite
+	$(BIN)/python scripts/with_s2_lite.py $(BIN)/python -m tests.storm --minutes $$(($(MINUTES) / 2)) --engine s2
+
 .PHONY: lint
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check . scripts/check-deployment

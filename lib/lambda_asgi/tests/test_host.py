@@ -25,10 +25,13 @@ def call(method, path, headers={}, body=None):
     answer = api.getresponse()
     answer.read()
     return answer
+invocation = {}
 def respond(id, what="response", **headers):
-    return call("POST", f"/2018-06-01/runtime/invocation/{id}/{what}", headers, b"{}").status
+    return call("POST", f"/2018-06-01/runtime/invocation/{id}/{what}", {**invocation, **headers}, b"{}").status
 def next():
-    return call("GET", "/2018-06-01/runtime/invocation/next").headers["Lambda-Runtime-Aws-Request-Id"]
+    headers = call("GET", "/2018-06-01/runtime/invocation/next").headers
+    invocation["Lambda-Runtime-Invocation-Id"] = headers["Lambda-Runtime-Invocation-Id"]
+    return headers["Lambda-Runtime-Aws-Request-Id"]
 def say(*said):
     print(*said, flush=True)
 """
@@ -59,6 +62,21 @@ next()
             await (await host.invoke("f", {})).payload()
         await host.at_rest("f")
         assert host.output("f").splitlines() == ["first 202 400 400", "second 202 400"]
+
+
+async def test_an_answer_names_its_invocation(tmp_path: Path) -> None:
+    """One that names another invocation is too late, one that names none is refused, an error as well."""
+    script = """
+id = next()
+other = {"Lambda-Runtime-Invocation-Id": "other"}
+none = {"Lambda-Runtime-Invocation-Id": ""}
+say(respond(id, **other), respond(id, "error", **other), respond(id, **none), respond(id))
+next()
+"""
+    async with running(script, tmp_path) as host:
+        assert await (await host.invoke("f", {})).payload() == b"{}"
+        await host.at_rest("f")
+        assert host.output("f").splitlines() == ["410 410 400 202"]
 
 
 async def test_next_without_an_answer(tmp_path: Path) -> None:

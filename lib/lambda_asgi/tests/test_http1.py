@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,10 +11,12 @@ from typing import Any
 import pytest
 
 from lambda_asgi import RuntimeApiError, StreamBroken
+from lambda_asgi.errors import TooLate
 from lambda_asgi.http1 import Connection
-from lambda_asgi.runtime_api import RuntimeApi
+from lambda_asgi.runtime_api import Next, RuntimeApi
 
 Peer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+CALL = Next("r", b"{}", 0, "", None, None, None, invocation_id="nonce")
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -74,7 +77,7 @@ async def test_closing_waits_for_nobody() -> None:
         await over.wait()
 
     async with served(deaf) as address:
-        stream = RuntimeApi(address).stream("r")
+        stream = RuntimeApi(address).stream(CALL)
         await stream.start({"statusCode": 200})
         sending = asyncio.create_task(stream.write(bytes(32 * 1024 * 1024)))
         await asyncio.sleep(0.05)
@@ -100,9 +103,39 @@ async def test_a_stream_is_taken_as_slowly_as_its_reader_reads(monkeypatch: pyte
         writer.write(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
 
     async with served(slow) as address:
-        stream = RuntimeApi(address).stream("r")
+        stream = RuntimeApi(address).stream(CALL)
         await stream.start({"statusCode": 200})
         await stream.end()
+
+
+@pytest.mark.parametrize("value", ["a\r\nb", "\ud83d", "\0"])
+async def test_what_a_header_cannot_say_is_a_runtime_api_error(value: str) -> None:
+    """The library below never raises an error of its own kind, and the connection can be used again."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+
+    async with served(answer) as address:
+        connection = Connection(*address)
+        with pytest.raises(RuntimeApiError):
+            await connection.request("POST", "/", [("X-Odd", value)])
+        assert (await connection.request("GET", "/")).body == b"ok"
+        await connection.close()
+
+
+async def test_an_answer_that_comes_too_late_is_told_apart() -> None:
+    """410 means that Lambda has given the invocation up."""
+
+    async def gone(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"{}")
+        writer.write(b"HTTP/1.1 410 Gone\r\nContent-Length: 2\r\n\r\n{}")
+
+    async with served(gone) as address:
+        api = RuntimeApi(address)
+        with pytest.raises(TooLate):
+            await api.respond(CALL, b"{}")
+        await api.close()
 
 
 async def test_errors_as_headers_can_say_them() -> None:
@@ -122,8 +155,13 @@ async def test_errors_as_headers_can_say_them() -> None:
 
     async with served(take) as address:
         api = RuntimeApi(address)
-        await api.invocation_error("r", Größe())
-        await api.invocation_error("r", ValueError("x" * 1_000_000))
+        await api.invocation_error(CALL, Größe())
+        await api.invocation_error(CALL, ValueError("x" * 1_000_000))
+        await api.invocation_error(CALL, type("Bad\r\nName", (Exception,), {})("half \ud83d"))
         await api.close()
     assert b"Runtime.Gr" in seen[0]
+    assert b"Runtime.Bad??Name" in seen[2]
+    assert all(b"lambda-runtime-invocation-id: nonce" in head.lower() for head in seen)
+    cause = json.loads(seen[0].split(b"XRay-Error-Cause: ")[1].split(b"\r\n")[0])
+    assert cause["exceptions"][0]["type"] == "Größe" and cause["working_directory"]
     assert len(seen[1]) < 64 * 1024

@@ -22,7 +22,7 @@ from .functions import function, noted
 PATHS = (
     *("/echo", "/work", "/parts", "/large", "/zeros", "/binary", "/raise", "/nothing"),
     *("/sleep", "/block", "/exit", "/tick", "/wait-for-disconnect"),
-    *("/cancelled", "/print", "/names", "/no-content"),
+    *("/cancelled", "/print", "/names", "/no-content", "/letters", "/deaf"),
 )
 
 
@@ -177,13 +177,28 @@ async def test_size_limits(shared: Path) -> None:
 
 
 async def test_an_answer_that_grows_over_the_limit_is_an_error(shared: Path) -> None:
-    """A body that is too large only once it is encoded fails its invocation, not the function."""
-    async with hosted(shared, logs_errors=True) as (host, client):
+    """A body that is too large only once it is encoded gets a 500 that says so."""
+    async with hosted(shared) as (host, client):
         assert (await client.get("/large?mb=6")).status_code == 200
-        assert (await client.get("/zeros?mb=6")).status_code == 502
+        refused = await client.get("/zeros?mb=6")
+        assert refused.status_code == 500 and "Stream it" in refused.text
         await host.at_rest("plain")
         assert (await client.get("/echo")).status_code == 201
         assert len(host.environments("plain")) == 1
+
+
+async def test_text_of_any_script_is_sent_as_it_is(shared: Path) -> None:
+    """1.3 million Cyrillic letters are 2.6 MB, not the 7.8 MB that escapes would make of them."""
+    async with hosted(shared) as (_, client):
+        answer = await client.get("/letters?n=1300000")
+        assert answer.status_code == 200 and answer.text == "ж" * 1_300_000
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+async def test_an_app_that_ignores_its_cancellation(shared: Path, streaming: bool) -> None:
+    """Its request gets the 504 all the same."""
+    async with hosted(shared, streaming=streaming, timeout=2) as (_, client):
+        assert (await client.get("/deaf?seconds=4")).status_code == 504
 
 
 @pytest.mark.parametrize("streaming", [False, True])

@@ -19,6 +19,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+_GRACE: Final = 0.1
+"""Seconds that a cancelled app has to unwind when the process ends."""
+
 _PLAIN: Final = ((b"content-type", b"text/plain; charset=utf-8"),)
 
 
@@ -47,42 +50,52 @@ class Exchange:
         self._lost: Exception | None = None
 
     async def run(self, app: App, deadline: float, last: float) -> None:
-        """Have the app answer, by the loop time ``deadline``. Whatever it does, the request gets one answer.
+        """Have the app answer by the loop time ``deadline``. Whatever it does, the request gets one answer.
 
-        What is said in the app's place is said by ``last``. Raises what kept the answer from being handed over.
+        Our own error response must be sent by ``last`` (loop time). Raises what kept an answer from being handed over.
         """
         self._last = last
         self._watcher = asyncio.create_task(self._watch())
-        error: BaseException | None = None
+        loop = asyncio.get_running_loop()
+        answering = loop.create_task(_call(app, self._scope, self._receive, self._send))
         try:
-            async with asyncio.timeout_at(deadline) as limit:
-                await app(self._scope, self._receive, self._send)
+            await asyncio.wait({answering}, timeout=max(0.0, deadline - loop.time()))
         except asyncio.CancelledError as cancelled:
-            if _told_to_end():
-                await self._broken(cancelled, 503, "The server is shutting down.")
-                raise
-            error = cancelled  # the app waited for something that was cancelled
-        except BaseException as raised:
-            if not isinstance(raised, Exception):
-                await self._broken(raised, 500, "Internal Server Error")
-                raise
-            error = raised
+            answering.cancel()
+            await asyncio.wait({answering}, timeout=_GRACE)
+            await self._broken(cancelled, 503, "The server is shutting down.")
+            raise
         finally:
             self._over.set()
             await self._stop_watching()
-        if limit.expired():
+        if not answering.done():
             answered = self._state is State.DONE
             logger.error(
                 "the app %s the deadline", "answered, and went on until" if answered else "did not answer before"
             )
-            await self._broken(error or TimeoutError(), 504, "The function ran out of time.")
-        elif error is not None:
+            await self._give_up(answering, (last - deadline) / 2)
+            return
+        error = answering.result()
+        if error is not None and not isinstance(error, Exception | asyncio.CancelledError):
+            await self._broken(error, 500, "Internal Server Error")
+            raise error
+        if error is not None:
             if error is not self._lost:
                 self._tell(error)
             await self._broken(error, 500, "Internal Server Error")
         elif self._state is not State.DONE:
             logger.error("the app returned without a whole response")
             await self._broken(LambdaAsgiError("the app's response is not whole"), 500, "Internal Server Error")
+        if self._lost is not None:
+            raise self._lost
+
+    async def _give_up(self, answering: asyncio.Task[BaseException | None], grace: float) -> None:
+        """Cancel the app at its deadline, and answer in its place even if it goes on."""
+        answering.cancel()
+        # An app that ends its response itself may do so, but one that ignores its cancellation is not waited for.
+        await asyncio.wait({answering}, timeout=max(0.0, grace))
+        error = answering.result() if answering.done() and not answering.cancelled() else None
+        await self._broken(error or TimeoutError(), 504, "The function ran out of time.")
         if self._lost is not None:
             raise self._lost
 
@@ -163,6 +176,15 @@ class Exchange:
             self._lost = failed
 
 
-def _told_to_end() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+async def _call(app: App, scope: Scope, receive: Receive, send: Send) -> BaseException | None:
+    """Call the app and return what it raised, also what asyncio would raise out of its loop at once."""
+    try:
+        await app(scope, receive, send)
+    except asyncio.CancelledError as cancelled:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        return cancelled  # the app waited for something that was cancelled
+    except BaseException as error:  # noqa: BLE001 - told, or raised, once the request has its answer
+        return error
+    return None

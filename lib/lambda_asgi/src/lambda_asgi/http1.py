@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -65,15 +65,15 @@ class Connection:
                 f"The Runtime API at {self._host}:{self._port} cannot be reached: {error}."
             ) from error
         host = ("Host", f"{self._host}:{self._port}")
-        await self._send(h11.Request(method=method, target=target, headers=[host, *headers]))
+        await self._send(lambda: h11.Request(method=method, target=target, headers=[host, *headers]))
 
     async def send(self, data: bytes) -> None:
         """Send a part of the body; waits while the peer does not take it. Raises RuntimeApiError."""
-        await self._send(h11.Data(data=data))
+        await self._send(lambda: h11.Data(data=data))
 
     async def finish(self, trailers: Iterable[tuple[str, str]] = ()) -> Answer:
         """End the request and wait for its answer, for as long as the caller lets it. Raises RuntimeApiError."""
-        await self._send(h11.EndOfMessage(headers=list(trailers)))
+        await self._send(lambda: h11.EndOfMessage(headers=list(trailers)))
         try:
             return await self._answer()
         except (OSError, h11.ProtocolError) as error:
@@ -108,15 +108,16 @@ class Connection:
                 self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
             self._h11 = h11.Connection(h11.CLIENT)
 
-    async def _send(self, event: h11.Request | h11.Data | h11.EndOfMessage) -> None:
+    async def _send(self, make: Callable[[], h11.Request | h11.Data | h11.EndOfMessage]) -> None:
+        # h11 checks what a message says when it is made, too.
         if self._writer is None or self._h11 is None:
             raise RuntimeApiError("The connection to the Runtime API was closed.")
         try:
-            data = self._h11.send(event)
+            data = self._h11.send(make())
             if data:
                 self._writer.write(data)
             await self._writer.drain()
-        except (OSError, h11.ProtocolError) as error:
+        except (OSError, h11.ProtocolError, UnicodeError) as error:
             await self.close()
             raise RuntimeApiError(f"The connection to the Runtime API broke: {error}.") from error
 

@@ -13,6 +13,20 @@ request_id: ContextVar[str | None] = ContextVar("lambda_asgi_request_id", defaul
 """The invocation that a log line belongs to, also for work it left behind."""
 
 
+tenant_id: ContextVar[str | None] = ContextVar("lambda_asgi_tenant_id", default=None)
+"""The tenant of that invocation, for functions with tenant isolation."""
+
+_OWN = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
+"""The attributes of every record; all others came with ``extra=``."""
+
+
+def _shown(value: Any) -> str:
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - a log line is written whatever it is asked to show
+        return f"<{type(value).__name__}>"
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object per line, with the keys that Lambda's own JSON logs have."""
 
@@ -25,15 +39,18 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
             "logger": record.name,
             "requestId": request_id.get(),
+            "tenantId": tenant_id.get(),
         }
+        line = {**{name: value for name, value in record.__dict__.items() if name not in _OWN}, **line}
         if record.exc_info and record.exc_info[1] is not None:
             error = record.exc_info[1]
             line |= {
                 "errorType": type(error).__name__,
                 "errorMessage": str(error),
                 "stackTrace": self.formatException(record.exc_info).split("\n"),
+                "location": f"{record.pathname}:{record.funcName}:{record.lineno}",
             }
-        return json.dumps({key: value for key, value in line.items() if value is not None}, default=str)
+        return json.dumps({key: value for key, value in line.items() if value is not None}, default=_shown)
 
 
 class TextFormatter(logging.Formatter):
@@ -46,7 +63,7 @@ class TextFormatter(logging.Formatter):
         line = f"[{record.levelname}] {at} {request_id.get() or '-'} {record.name}: {record.getMessage()}"
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
-        return line.replace("\n", "\r")
+        return line.encode("utf-8", "backslashreplace").decode().replace("\n", "\r")
 
 
 def configure(log_format: str, level: str) -> None:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Final, Protocol
+import logging
+from typing import Any, Final, Protocol
 
 from .errors import LambdaAsgiError
 from .events import HttpEvent, RawHeaders, prelude
-from .runtime_api import ResponseStream, RuntimeApi
+from .runtime_api import Next, ResponseStream, RuntimeApi
 
-MAX_BUFFERED_BYTES: Final = 6 * 1024 * 1024
-"""What Lambda takes as a whole response (base64 included)."""
+logger = logging.getLogger(__name__)
+
+_PLAIN: Final = ((b"content-type", b"text/plain; charset=utf-8"),)
+_TOO_LARGE: Final = b"The response is larger than Lambda can send whole. Stream it."
+
+MAX_BUFFERED_BYTES: Final = 6_291_556
+"""Bytes of a whole response, as JSON and with base64, that Lambda takes."""
 
 
 class Reply(Protocol):
@@ -41,9 +47,9 @@ class Reply(Protocol):
 class BufferedReply:
     """Collects the response and sends it whole."""
 
-    def __init__(self, api: RuntimeApi, request_id: str, event: HttpEvent) -> None:
+    def __init__(self, api: RuntimeApi, call: Next, event: HttpEvent) -> None:
         self._api = api
-        self._request_id = request_id
+        self._call = call
         self._event = event
         self._status = 200
         self._headers: RawHeaders = ()
@@ -58,8 +64,11 @@ class BufferedReply:
         self._body += data
 
     async def end(self) -> None:
-        answer = self._event.answer(self._status, self._headers, bytes(self._body))
-        await self._api.respond(self._request_id, json.dumps(answer).encode())
+        payload = _payload(self._event.answer(self._status, self._headers, bytes(self._body)))
+        if len(payload) > MAX_BUFFERED_BYTES:
+            logger.error("the response has %d bytes, %d fit: stream it", len(payload), MAX_BUFFERED_BYTES)
+            payload = _payload(self._event.answer(500, _PLAIN, _TOO_LARGE))
+        await self._api.respond(self._call, payload)
 
     async def fail(self, error: BaseException) -> bool:
         self._body.clear()
@@ -67,6 +76,14 @@ class BufferedReply:
 
     async def gone(self) -> None:
         await asyncio.get_running_loop().create_future()
+
+
+def _payload(answer: dict[str, Any]) -> bytes:
+    """Return the answer as JSON in UTF-8: escapes would make text of other scripts three times as large."""
+    try:
+        return json.dumps(answer, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # half a surrogate pair, in a header
+        return json.dumps(answer).encode()
 
 
 class StreamedReply:

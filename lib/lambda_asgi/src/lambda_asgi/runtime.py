@@ -23,7 +23,7 @@ from typing import Final
 from . import logs
 from .background import Background, background
 from .context import EXTENSION, Invocation, LambdaContext
-from .errors import InitError, RuntimeApiError, UnknownEvent
+from .errors import InitError, RuntimeApiError, TooLate, UnknownEvent
 from .events import HttpEvent
 from .exchange import App, Exchange
 from .lifespan import Lifespan
@@ -41,8 +41,12 @@ margin is a half.
 """
 
 
+_NEXT_PAUSES: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+"""Seconds between attempts to get the next invocation on Managed Instances."""
+
+
 def load(named: str) -> App:
-    """The ASGI app ``module:attribute``. Raises InitError."""
+    """Return the ASGI app ``module:attribute``. Raises InitError."""
     module, _, attribute = named.partition(":")
     try:
         app: App = getattr(import_module(module), attribute or "app")
@@ -120,23 +124,37 @@ class Runtime:
         api = RuntimeApi(self._settings.runtime_api)
         try:
             while True:
-                call = await api.next()
+                call = await self._next(api)
                 deadline, margin = _deadline(call.deadline_ms)
                 token = logs.request_id.set(call.request_id)
+                tenant = logs.tenant_id.set(call.tenant_id)
                 try:
                     await self._handle(api, call, app, lifespan, deadline, margin)
+                except TooLate as late:
+                    logger.warning("%s", late)
                 except Exception as error:
                     logger.exception("an invocation failed")
                     with suppress(RuntimeApiError):
-                        await api.invocation_error(call.request_id, error)
+                        await api.invocation_error(call, error)
                 finally:
                     if self._extension is not None and not self._settings.managed_instances:
                         self._answered[call.request_id].set()
                     logs.request_id.reset(token)
+                    logs.tenant_id.reset(tenant)
                 if self._extension is None and not self._settings.managed_instances:
                     await self._drain(deadline, margin)
         finally:
             await api.close()
+
+    async def _next(self, api: RuntimeApi) -> Next:
+        """Return the next invocation; on Managed Instances, where others are in flight, a refusal is tried again."""
+        for pause in _NEXT_PAUSES if self._settings.managed_instances else ():
+            try:
+                return await api.next()
+            except RuntimeApiError as error:
+                logger.warning("asking for the next invocation failed, trying again in %g s: %s", pause, error)
+            await asyncio.sleep(pause)
+        return await api.next()
 
     async def _handle(
         self, api: RuntimeApi, call: Next, app: App, lifespan: Lifespan, deadline: float, margin: float
@@ -149,7 +167,7 @@ class Runtime:
             event = HttpEvent(json.loads(call.event), LambdaContext(call), self._settings.base_path)
         except (UnknownEvent, ValueError) as error:
             logger.error("an event cannot be used: %s", error)
-            await api.invocation_error(call.request_id, error)
+            await api.invocation_error(call, error)
             return
         event.scope["state"] = lifespan.state.copy()
         event.scope.setdefault("extensions", {})[EXTENSION] = Invocation(
@@ -160,9 +178,9 @@ class Runtime:
         )
         limits = deadline - margin / 2, deadline - margin / 4
         if not self._settings.streaming:
-            await Exchange(event.scope, event.body, BufferedReply(api, call.request_id, event)).run(app, *limits)
+            await Exchange(event.scope, event.body, BufferedReply(api, call, event)).run(app, *limits)
             return
-        stream = api.stream(call.request_id)
+        stream = api.stream(call)
         try:
             await Exchange(event.scope, event.body, StreamedReply(stream)).run(app, *limits)
         finally:

@@ -13,18 +13,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .errors import RuntimeApiError, StreamBroken, described, kind
-from .http1 import Answer, Connection
+from .errors import RuntimeApiError, StreamBroken, TooLate, described, kind, x_ray_cause
+from .http1 import Answer, Connection, Headers
 
 _RUNTIME: Final = "/2018-06-01/runtime"
 _EXTENSION: Final = "/2020-01-01/extension"
 _JSON: Final = ("Content-Type", "application/json")
 _PRELUDE_END: Final = b"\0" * 8
 
+TOO_LATE: Final = 410
+"""Lambda's status for an answer to an invocation that it has given up."""
+
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """One invocation: its event as it came, and what Lambda says about it. ``deadline_ms`` is ms since 1970."""
+    """One invocation: its event as it came, and what Lambda says about it.
+
+    ``deadline_ms`` is ms since 1970. ``invocation_id`` is sent back with the answer, so that a late one cannot reach a
+    later invocation with the same request id; None where Lambda does not send one. ``tenant_id`` names the tenant of a
+    function with tenant isolation.
+    """
 
     request_id: str
     event: bytes
@@ -33,6 +41,8 @@ class Next:
     trace_id: str | None
     client_context: str | None
     cognito_identity: str | None
+    invocation_id: str | None = None
+    tenant_id: str | None = None
 
 
 class RuntimeApi:
@@ -55,20 +65,23 @@ class RuntimeApi:
             trace_id=headers.get("lambda-runtime-trace-id"),
             client_context=headers.get("lambda-runtime-client-context"),
             cognito_identity=headers.get("lambda-runtime-cognito-identity"),
+            invocation_id=headers.get("lambda-runtime-invocation-id"),
+            tenant_id=headers.get("lambda-runtime-aws-tenant-id"),
         )
 
-    async def respond(self, request_id: str, payload: bytes) -> None:
-        """Send a whole response."""
-        target = f"{_RUNTIME}/invocation/{request_id}/response"
-        _check(await self._connection.request("POST", target, [_JSON], payload), "The response")
+    async def respond(self, call: Next, payload: bytes) -> None:
+        """Send a whole response. Raises TooLate, too."""
+        target = f"{_RUNTIME}/invocation/{call.request_id}/response"
+        headers = [_JSON, *_invocation(call)]
+        _check(await self._connection.request("POST", target, headers, payload), "The response")
 
-    def stream(self, request_id: str) -> ResponseStream:
-        """A response sent in parts, over a connection of its own: Lambda closes it afterwards."""
-        return ResponseStream(Connection(*self._address), request_id)
+    def stream(self, call: Next) -> ResponseStream:
+        """Return a response sent in parts, over a connection of its own: Lambda closes it afterwards."""
+        return ResponseStream(Connection(*self._address), call)
 
-    async def invocation_error(self, request_id: str, error: BaseException) -> None:
-        """Report that the invocation failed."""
-        await self._report(f"{_RUNTIME}/invocation/{request_id}/error", error)
+    async def invocation_error(self, call: Next, error: BaseException) -> None:
+        """Report that the invocation failed. Raises TooLate, too."""
+        await self._report(f"{_RUNTIME}/invocation/{call.request_id}/error", error, _invocation(call))
 
     async def init_error(self, error: BaseException) -> None:
         """Report that the function cannot start. The process must end after it."""
@@ -78,9 +91,14 @@ class RuntimeApi:
         """Close the connection."""
         await self._connection.close()
 
-    async def _report(self, target: str, error: BaseException) -> None:
+    async def _report(self, target: str, error: BaseException, invocation: Headers = ()) -> None:
         payload = json.dumps(described(error)).encode()
-        headers = [_JSON, ("Lambda-Runtime-Function-Error-Type", kind(error))]
+        headers = [
+            _JSON,
+            ("Lambda-Runtime-Function-Error-Type", kind(error)),
+            ("Lambda-Runtime-Function-XRay-Error-Cause", x_ray_cause(error)),
+            *invocation,
+        ]
         _check(await self._connection.request("POST", target, headers, payload), "The error report")
 
 
@@ -90,17 +108,18 @@ class ResponseStream:
     Each waits while the reader is slower; only the caller's deadline says for how long.
     """
 
-    def __init__(self, connection: Connection, request_id: str) -> None:
+    def __init__(self, connection: Connection, call: Next) -> None:
         self._connection = connection
-        self._request_id = request_id
+        self._call = call
 
     async def start(self, prelude: Mapping[str, Any]) -> None:
         """Send status, headers and cookies (``{statusCode, headers, cookies}``) on their way at once."""
         with _broken():
             await self._connection.begin(
                 "POST",
-                f"{_RUNTIME}/invocation/{self._request_id}/response",
+                f"{_RUNTIME}/invocation/{self._call.request_id}/response",
                 [
+                    *_invocation(self._call),
                     ("Lambda-Runtime-Function-Response-Mode", "streaming"),
                     ("Content-Type", "application/vnd.awslambda.http-integration-response"),
                     ("Transfer-Encoding", "chunked"),
@@ -182,7 +201,13 @@ class Extension:
         await self._connection.close()
 
 
+def _invocation(call: Next) -> Headers:
+    return [("Lambda-Runtime-Invocation-Id", call.invocation_id)] if call.invocation_id else []
+
+
 def _check(answer: Answer, what: str) -> None:
+    if answer.status == TOO_LATE:
+        raise TooLate(f"{what} came too late: Lambda has given the invocation up.", answer.status)
     if not 200 <= answer.status < 300:
         said = answer.body[:500].decode(errors="replace")
         raise RuntimeApiError(f"{what} was refused: {answer.status} {said}", answer.status)

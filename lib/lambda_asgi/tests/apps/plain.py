@@ -5,6 +5,7 @@ import gc
 import json
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from lambda_asgi import BrokenOff, invocation, wait_until
@@ -86,6 +87,14 @@ async def app(scope, receive, send):
     elif path == "/zeros":
         await send({**head, "headers": [(b"content-type", b"application/octet-stream")]})
         await send({"type": "http.response.body", "body": bytes(int(query["mb"]) * 1_000_000)})
+    elif path == "/letters":
+        await send(head)
+        await send({"type": "http.response.body", "body": "ж".encode() * int(query["n"])})
+    elif path == "/deaf":
+        until = asyncio.get_running_loop().time() + float(query["seconds"])
+        while (left := until - asyncio.get_running_loop().time()) > 0:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(left)
     elif path == "/binary":
         await send({**head, "headers": [(b"content-type", b"image/png")]})
         await send({"type": "http.response.body", "body": bytes(range(256))})

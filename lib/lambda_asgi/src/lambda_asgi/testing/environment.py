@@ -268,6 +268,7 @@ class Environment:
             [
                 ("Content-Type", "application/json"),
                 ("Lambda-Runtime-Aws-Request-Id", invocation.request_id),
+                ("Lambda-Runtime-Invocation-Id", invocation.invocation_id),
                 ("Lambda-Runtime-Deadline-Ms", str(invocation.deadline_ms)),
                 ("Lambda-Runtime-Invoked-Function-Arn", self._arn),
                 ("Lambda-Runtime-Trace-Id", f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]};Sampled=0"),
@@ -276,6 +277,8 @@ class Environment:
         )
 
     async def _respond(self, request: Request, response: Response, invocation: Invocation | None) -> None:
+        if await _too_late(request, response, invocation):
+            return
         if invocation is None or invocation.begun:
             await request.body()
             await _refuse(response, 400, "InvalidRequestID", "no such invocation is waiting for a response")
@@ -303,6 +306,8 @@ class Environment:
         await response.whole(202, [("Content-Type", "application/json")], b'{"status":"OK"}')
 
     async def _error(self, request: Request, response: Response, invocation: Invocation | None) -> None:
+        if await _too_late(request, response, invocation):
+            return
         said = (await request.body()).decode()
         if invocation is None or invocation.begun:
             await _refuse(response, 400, "InvalidRequestID", "no such invocation is waiting for a response")
@@ -336,6 +341,22 @@ class Environment:
         self._resting[identifier] = waiting
         self._settle()
         await response.whole(200, [("Content-Type", "application/json")], json.dumps(await waiting).encode())
+
+
+async def _too_late(request: Request, response: Response, invocation: Invocation | None) -> bool:
+    """Refuse an answer that names another invocation than the one that runs under this request id.
+
+    Lambda does not check an answer that names none, but this host does: it would show up nowhere else.
+    """
+    given = request.header("lambda-runtime-invocation-id")
+    if invocation is None or given == invocation.invocation_id:
+        return False
+    await request.body()
+    if given:
+        await _refuse(response, 410, "InvokeTimeout", "the invocation was given up")
+    else:
+        await _refuse(response, 400, "InvalidRequest", "Lambda-Runtime-Invocation-Id is missing")
+    return True
 
 
 async def _refuse(response: Response, status: int, kind: str, message: str) -> None:

@@ -26,6 +26,8 @@ class Invocation:
 
     def __init__(self, event: Any, timeout: float) -> None:
         self.request_id = str(uuid.uuid4())
+        self.invocation_id = uuid.uuid4().hex
+        """Named by the answer, so that a late one cannot reach a later invocation with the same request id."""
         self.event = json.dumps(event).encode()
         self.timeout = timeout
         self.deadline_ms = int((time.time() + timeout) * 1000)
