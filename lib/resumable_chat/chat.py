@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 from .engine.claim import Claim, Claimer
@@ -16,7 +17,7 @@ from .engine.tail import Subscription, Tail, Tails
 from .errors import LogError, LogUnavailable
 from .log.port import Log
 from .protocol import tokens
-from .protocol.outcomes import DEFAULT_ERROR
+from .protocol.outcomes import DEFAULT_ERROR, Ending, Outcome
 from .protocol.records import trim
 from .protocol.turns import tool_results, turns_of
 from .settings import Mode
@@ -51,7 +52,8 @@ class SendRequest:
 
     ``run_id`` is the idempotency key, ``sender_cursor`` what the sender had read of the chat, ``thread_id`` the chat's
     name for clients and the source (None: the stream's), ``deadline`` the loop time at which the platform ends the
-    process.
+    process. ``parent_run_id``, ``resume`` and ``tools`` are for the source: the run that this one continues, the
+    answers to its interrupts, and the client's own tools.
     """
 
     messages: Sequence[dict[str, Any]] = ()
@@ -60,15 +62,24 @@ class SendRequest:
     data: Mapping[str, Any] = field(default_factory=dict)
     thread_id: str | None = None
     deadline: float | None = None
+    parent_run_id: str | None = None
+    resume: Sequence[Mapping[str, Any]] = ()
+    tools: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The stream is claimed, and what was sent is stored. Await ``work``, which runs the source to its end."""
+    """The stream is claimed, and what was sent is stored. Hand this to ``Chat.run``, or to ``Chat.abandon``."""
 
-    work: Coroutine[Any, Any, Any]
-    start: int
-    """Sequence number of the generation's opening fence."""
+    claim: Claim
+    run: Run
+    source: Source
+    sender_cursor: int | None = None
+
+    @property
+    def start(self) -> int:
+        """Sequence number of the generation's opening fence."""
+        return self.claim.start
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +105,7 @@ class Chat:
         results = tool_results(request.messages)
         turns = [] if results else turns_of(request.messages, seen=request.sender_cursor, run_id=request.run_id)
         claim = await self._claimer.claim(stream, turns, _key(request.run_id), results=results)
-        return self._accepted(claim, stream, request, source, self._run)
+        return _accepted(claim, stream, request, source)
 
     async def write(self, stream: str, request: SendRequest, source: Source) -> Accepted | Repeated:
         """Claim the stream for a source's chunks alone, in the modes ``single-use`` and ``shared``.
@@ -106,36 +117,30 @@ class Chat:
             claim = await self._claimer.claim_unused(stream, key)
         else:
             claim = await self._claimer.claim(stream, [], key)
-        return self._accepted(claim, stream, request, source, self._write)
+        return _accepted(claim, stream, request, source)
 
-    def _accepted(
-        self,
-        claim: Claim | None,
-        stream: str,
-        request: SendRequest,
-        source: Source,
-        work: Callable[[Claim, Run, Source, int | None], Coroutine[Any, Any, Any]],
-    ) -> Accepted | Repeated:
-        if claim is None:
-            return Repeated()
-        run = Run(
-            run_id=request.run_id if request.run_id is not None else f"run-{tokens.random_nonce(12)}",
-            thread_id=request.thread_id or stream,
-            message_id=f"msg-{tokens.random_nonce(12)}",
-            messages=request.messages,
-            data=request.data,
-            deadline=request.deadline,
-        )
-        return Accepted(work(claim, run, source, request.sender_cursor), claim.start)
-
-    async def _write(self, claim: Claim, run: Run, source: Source, sender_cursor: int | None) -> None:
+    async def run(self, accepted: Accepted) -> None:
+        """Run the source of an accepted send to its end. Cancelling this ends the generation before it returns."""
+        claim = accepted.claim
+        if self.options.mode == "session":
+            await self._run(accepted, claim)
+            return
         if claim.start:
-            claim = await self._trim(claim)
-        token = await self._run(claim, run, source, None)
+            try:
+                claim = await self._trim(claim)
+            except asyncio.CancelledError:
+                await self.abandon(accepted)
+                raise
+        token = await self._run(accepted, claim)
         if self.options.mode == "single-use" and token is not None:
             await asyncio.sleep(_TRIM_GRACE)
             with suppress(LogError):
                 await self._log.append(claim.stream, [trim(_EVERYTHING)], fencing_token=token)
+
+    async def abandon(self, accepted: Accepted) -> None:
+        """End the generation of an accepted send as failed, without calling its source."""
+        runner = self._runner(accepted, accepted.claim)
+        self._ended(accepted.claim, await runner.end(Ending(Outcome.FAILED, error=DEFAULT_ERROR)))
 
     async def _trim(self, claim: Claim) -> Claim:
         """Drop the records before the generation."""
@@ -151,34 +156,42 @@ class Chat:
             return claim  # If it landed after all, the writer finds the tail where it is.
         return replace(claim, next_seq=trimmed.end)
 
-    async def _run(self, claim: Claim, run: Run, source: Source, sender_cursor: int | None) -> str | None:
-        runner = Runner(
-            self._log,
-            claim,
-            run,
-            on_error=self.options.on_error,
-            batch_size=self.options.batch_size,
-            linger=self.options.linger,
-        )
+    async def _run(self, accepted: Accepted, claim: Claim) -> str | None:
+        runner = self._runner(accepted, claim)
         self._runners[claim.stream] = runner
         try:
-            token = await runner.run(await self._source_to_run(claim, source, sender_cursor))
-            if token is not None:
-                self._claimer.remember(claim.stream, token)
+            token = await runner.run(partial(self._source_to_run, accepted))
+            self._ended(claim, token)
             return token
         finally:
             if self._runners.get(claim.stream) is runner:
                 del self._runners[claim.stream]
 
-    async def _source_to_run(self, claim: Claim, source: Source, sender_cursor: int | None) -> Source | None:
+    def _runner(self, accepted: Accepted, claim: Claim) -> Runner:
+        options = self.options
+        return Runner(
+            self._log,
+            claim,
+            accepted.run,
+            on_error=options.on_error,
+            batch_size=options.batch_size,
+            linger=options.linger,
+        )
+
+    def _ended(self, claim: Claim, token: str | None) -> None:
+        if token is not None:
+            self._claimer.remember(claim.stream, token)
+
+    async def _source_to_run(self, accepted: Accepted) -> Source | None:
         """Return the source to run: None if this run already ran or was stopped; a failing one if nobody can tell."""
+        claim, source = accepted.claim, accepted.source
         if claim.stopped:
             return None
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + self.options.lease / 2
         while True:
             try:
-                return None if await self._claimer.superseded(claim, sender_cursor) else source
+                return None if await self._claimer.superseded(claim, accepted.sender_cursor) else source
             except LogUnavailable as error:
                 logger.warning("the history of %s could not be read: %s", claim.stream, error)
                 if loop.time() > give_up_at:
@@ -208,6 +221,25 @@ class Chat:
         """Cut the readers off and close the log."""
         await self._tails.close()
         await self._log.close()
+
+
+def _accepted(claim: Claim | None, stream: str, request: SendRequest, source: Source) -> Accepted | Repeated:
+    if claim is None:
+        return Repeated()
+    asked = next((message["id"] for message in reversed(request.messages) if message.get("role") == "user"), None)
+    run = Run(
+        run_id=request.run_id if request.run_id is not None else f"run-{tokens.random_nonce(12)}",
+        thread_id=request.thread_id or stream,
+        message_id=f"msg-{tokens.random_nonce(12)}",
+        messages=request.messages,
+        data=request.data,
+        deadline=request.deadline,
+        asked_id=asked,
+        parent_run_id=request.parent_run_id,
+        resume=request.resume,
+        tools=request.tools,
+    )
+    return Accepted(claim, run, source, request.sender_cursor)
 
 
 def _key(run_id: str | None) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
@@ -26,6 +25,7 @@ from ..protocol.limits import MAX_BATCH_BYTES, MAX_BATCH_RECORDS
 from ..protocol.outcomes import WRITER_LOST
 from ..protocol.records import Kind, NewRecord, Record, fence, fence_token, kind, metered_bytes
 from ..protocol.turns import Turn, read_turn
+from .clock import now_ms
 from .readback import read_generation
 
 _ATTEMPTS: Final = 8
@@ -38,11 +38,6 @@ _HISTORY: Final = 20_000
 
 _OUR_OVERHEAD: Final = 4096
 """Room kept in the claim's batch for the fences, and for closing a dead run before it."""
-
-
-def now_ms() -> int:
-    """Milliseconds since 1970, the unit of record timestamps."""
-    return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

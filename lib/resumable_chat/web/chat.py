@@ -108,7 +108,7 @@ class ResumableChat:
         except ChatError as error:
             return error_response(error)
         if isinstance(outcome, Accepted):
-            await _behind(wait_until, outcome.work)
+            await self._behind(wait_until, outcome)
         return Response(status_code=202, headers=_NO_STORE)
 
     async def make_resumable(
@@ -144,11 +144,24 @@ class ResumableChat:
         else:
             if delivery == "response" and wait_until is None:
                 wait_until = self._background.wait_until
-            await _behind(wait_until, outcome.work)
+            await self._behind(wait_until, outcome)
         if delivery == "replay":
             return Response(status_code=202, headers=_NO_STORE)
         start = outcome.start if isinstance(outcome, Accepted) else None
         return await self._active(stream, start, deadline, ended_too=True)
+
+    async def _behind(self, wait_until: WaitUntil | None, accepted: Accepted) -> None:
+        """Hand the run over; without ``wait_until``, wait for it. A run that nobody takes is ended at once."""
+        work = self._chat.run(accepted)
+        if wait_until is None:
+            await work
+            return
+        try:
+            wait_until(work)
+        except BaseException:
+            work.close()
+            await self._chat.abandon(accepted)
+            raise
 
     async def replay(
         self,
@@ -218,15 +231,10 @@ class ResumableChat:
         await self._chat.close()
 
 
-async def _behind(wait_until: WaitUntil | None, work: Coroutine[Any, Any, Any]) -> None:
-    """Hand the work over; without ``wait_until``, wait for it."""
-    if wait_until is None:
-        await work
-    else:
-        wait_until(work)
-
-
 async def _discard(chunks: object) -> None:
+    """Close an iterator that will not be read. A source may be used by other runs, so it stays open."""
+    if callable(chunks):
+        return
     close = getattr(chunks, "aclose", None)
     if close is not None:
         await close()
