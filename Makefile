@@ -11,10 +11,6 @@ BIN := $(VENV)/bin
 SAM_VENV ?= .venv-sam
 SAM := PATH="$(CURDIR)/$(SAM_VENV)/bin:$$PATH" SAM_CLI_TELEMETRY=0 sam
 
-PORT ?= 8000
-CHAT_LOG ?= sqlite:///chat.db
-export PORT CHAT_LOG
-
 # The page needs Node; the API does not.
 NODE := $(shell node -e 'const [major, minor] = process.versions.node.split(".").map(Number); \
 	process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)' 2>/dev/null && echo yes)
@@ -25,9 +21,9 @@ help: ## Say what can be made
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 .PHONY: dev
-dev: $(VENV)/.local $(if $(NODE),$(PAGE)) ## Serve the chat on PORT (8000), stored in CHAT_LOG (sqlite:///chat.db)
+dev: $(VENV)/.local $(if $(NODE),$(PAGE)) ## Serve the chat on PORT (8000), stored in chat.db unless S2_BASIN or CHAT_LOG is set
 	@test -n "$(NODE)" || echo 'The chat page is not built: that needs Node 20.19 or newer. The API runs without it.'
-	exec $(BIN)/python -m functions.local
+	@exec $(BIN)/python -m functions.local --reload
 
 .PHONY: test
 test: lint types unit test-client ## Pass the linter, the type checker and the tests
@@ -67,6 +63,18 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url 
 test-lambda: $(VENV)/.dev $(SAM_VENV)/.installed ## Pass the tests of the built functions, as Lambda runs them
 	$(BIN)/pytest tests/bundle $(PYTEST)
 
+.PHONY: packages
+packages: $(SAM_VENV)/.installed client/dist/index.js ## Build the wheels, source distributions and the npm tarball into dist/
+	rm -rf dist
+	$(SAM_VENV)/bin/uv build --quiet --out-dir dist .
+	$(SAM_VENV)/bin/uv build --quiet --out-dir dist lib/lambda_asgi
+	npm pack --silent --pack-destination dist ./client >/dev/null
+
+.PHONY: test-packages
+test-packages: $(VENV)/.dev packages ## Install what packages builds into empty projects, and use it there
+	$(BIN)/pytest tests/packages $(PYTEST)
+	$(if $(wildcard tests/packages/*.test.mjs),node --test tests/packages)
+
 .PHONY: simulate
 SEEDS ?= 1000
 simulate: $(VENV)/.dev ## Try the protocol on SEEDS (1000) simulated histories, on all cores
@@ -83,7 +91,7 @@ types: $(VENV)/.dev
 
 .PHONY: unit
 unit: $(VENV)/.dev $(SAM_VENV)/.installed tests/node/node_modules/.installed
-	$(BIN)/pytest $(or $(PYTEST),--ignore=tests/bundle)
+	$(BIN)/pytest $(or $(PYTEST),--ignore=tests/bundle --ignore=tests/packages)
 	$(if $(PYTEST),,cd lib/lambda_asgi && $(abspath $(BIN))/pytest)
 
 .PHONY: bench
@@ -112,35 +120,37 @@ clean: ## Remove what was installed and built, not the chats
 # The page is built anew only when something it is made of has changed.
 $(PAGE): examples/chat/node_modules/.installed client/dist/index.js examples/chat/index.html examples/chat/package.json \
 		$(wildcard examples/chat/*.ts examples/chat/tsconfig.json) $(shell find examples/chat/src examples/chat/public -type f)
-	cd examples/chat && npm run --silent build
+	@scripts/quietly 'Building the chat page' npm run --prefix examples/chat build
 	@touch $@
 
 client/dist/index.js: client/node_modules/.installed client/package.json $(wildcard client/tsconfig*.json) $(wildcard client/src/*.ts)
-	cd client && npm run --silent build
+	@scripts/quietly 'Building the client' npm run --prefix client build
 	@touch $@
 
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable lib/lambda_asgi
+INSTALL := scripts/quietly 'Installing the Python packages' \
+	$(BIN)/python -m pip install --disable-pip-version-check --editable lib/lambda_asgi
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed; name it with PYTHON=/path/to/python3.'; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@scripts/quietly 'Making a virtual environment in $(VENV)' $(PYTHON) -m venv $(VENV)
 
 $(VENV)/.local: pyproject.toml lib/lambda_asgi/pyproject.toml | $(BIN)/python
-	$(INSTALL) --editable '.[local]'
+	@$(INSTALL) --editable '.[local]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml lib/lambda_asgi/pyproject.toml | $(BIN)/python
-	$(INSTALL) --editable '.[dev]'
+	@$(INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/.local
 
 $(SAM_VENV)/.installed: pyproject.toml
 	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed; name it with PYTHON=/path/to/python3.'; exit 1; }
 	@test -x $(SAM_VENV)/bin/python || $(PYTHON) -m venv $(SAM_VENV)
-	$(SAM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
-	$(SAM_VENV)/bin/uv pip install --quiet --python $(SAM_VENV)/bin/python --group sam
+	@scripts/quietly 'Installing uv' $(SAM_VENV)/bin/python -m pip install --disable-pip-version-check 'uv>=0.9'
+	@scripts/quietly 'Installing the SAM command line' \
+		$(SAM_VENV)/bin/uv pip install --python $(SAM_VENV)/bin/python --group sam
 	@touch $@
 
 %/node_modules/.installed: %/package-lock.json
 	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || { echo 'Node 20 or newer is needed.'; exit 1; }
-	cd $* && npm ci --silent
+	@scripts/quietly 'Installing the npm packages of $*' npm ci --prefix $*
 	@touch $@

@@ -17,6 +17,8 @@ def test_the_public_names() -> None:
         "ConfigurationError",
         "LogError",
         "LogUnavailable",
+        "Owner",
+        "PUBLIC",
         "ResumableChat",
         "S2Log",
         "Source",
@@ -24,6 +26,8 @@ def test_the_public_names() -> None:
         "SourceError",
         "SqliteLog",
         "StreamInUse",
+        "chat_router",
+        "create_app",
         "create_resumable_chat",
     ]
     assert all(hasattr(resumable_chat, name) for name in resumable_chat.__all__)

@@ -1,46 +1,13 @@
-"""POST /api/chat: store the user's message, answer 202, run the model behind the response.
+"""The send function: it stores the user's message, answers 202, and runs the model behind the response.
 
-In the modes other than session, the answer's chunks are all that is stored, and they are the response.
+``CHAT_SOURCE`` names the model. In the modes other than session, the answer's chunks are all that is stored, and they
+are the response.
 """
 
-from dataclasses import replace
-
-from fastapi import Request, Response
 from mangum import Mangum
 
 from resumable_chat.aws.service import service
-from resumable_chat.protocol.turns import normalise
-from resumable_chat.web.requests import read_send
 
-app = service.app("send", service.sending)
-
-
-@app.post("/api/chat")
-async def send(request: Request) -> Response:
-    wanted = await read_send(request)
-    source = service.source  # your own model goes here: any function from messages to a stream of chunks
-    if service.settings.mode != "session":
-        messages = normalise(wanted.messages)
-        return await service.chat.make_resumable(
-            service.stream(request, wanted.chat_id),
-            lambda _, context: source(messages, replace(context, data=wanted.data)),
-            delivery=service.settings.delivery,
-            wait_until=service.wait_until(request),
-            run_id=wanted.run_id,
-            thread_id=wanted.chat_id,
-            deadline=service.deadline(request, behind=True),
-        )
-    return await service.chat.make_session_response(
-        service.stream(request, wanted.chat_id),
-        messages=wanted.messages,
-        source=source,
-        wait_until=service.wait_until(request),
-        run_id=wanted.run_id,
-        seen=wanted.seen,
-        data=wanted.data,
-        thread_id=wanted.chat_id,
-        deadline=service.deadline(request, behind=True),
-    )
-
+app = service.app("send")
 
 handler = Mangum(app, lifespan="off")

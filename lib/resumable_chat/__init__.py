@@ -17,14 +17,18 @@ from .sources.port import Chunk, Source, SourceContext, SourceError
 if TYPE_CHECKING:
     from .log.s2 import S2Log
     from .web.chat import ResumableChat, create_resumable_chat
+    from .web.owners import PUBLIC, Owner
+    from .web.router import chat_router, create_app
 
 __all__ = [
+    "PUBLIC",
     "BadRequest",
     "ChatError",
     "Chunk",
     "ConfigurationError",
     "LogError",
     "LogUnavailable",
+    "Owner",
     "ResumableChat",
     "S2Log",
     "Source",
@@ -32,18 +36,29 @@ __all__ = [
     "SourceError",
     "SqliteLog",
     "StreamInUse",
+    "chat_router",
+    "create_app",
     "create_resumable_chat",
 ]
 
 # Starlette and the S2 SDK take a while to import, and not every user of the package needs them.
 _LAZY = {
+    "PUBLIC": ".web.owners",
+    "Owner": ".web.owners",
     "ResumableChat": ".web.chat",
     "S2Log": ".log.s2",
+    "chat_router": ".web.router",
+    "create_app": ".web.router",
     "create_resumable_chat": ".web.chat",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
-        return getattr(import_module(_LAZY[name], __name__), name)
+        try:
+            return getattr(import_module(_LAZY[name], __name__), name)
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] not in ("fastapi", "starlette"):
+                raise
+            raise ImportError(f"resumable_chat.{name} needs FastAPI: pip install 'resumable-chat[web]'.") from error
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 
 from resumable_chat import BadRequest
-from resumable_chat.aws.owner import Kind, Owner, owned_stream, owner_of
+from resumable_chat.aws.owner import owner_of
 from resumable_chat.aws.service import Service
 from resumable_chat.settings import MAX_PREFIX_BYTES
+from resumable_chat.web.owners import PUBLIC, Kind, Owner, Public, owned_stream
 from resumable_chat.web.requests import _CHAT_ID
 
 EVENTS = sorted((Path(__file__).parents[2] / "events").glob("*-*.json"))
@@ -23,7 +24,8 @@ GUEST = "arn:aws:sts::123456789012:assumed-role/pool-auth/CognitoIdentityCredent
 
 owners = st.builds(Owner, st.sampled_from(get_args(Kind)), st.text(), st.text())
 chat_ids = st.from_regex(_CHAT_ID, fullmatch=True)
-chats = st.tuples(st.none() | owners, chat_ids)
+Chat = tuple[Owner | Public, str]
+chats = st.tuples(st.just(PUBLIC) | owners, chat_ids)
 
 
 def context(**fields: Any) -> dict[str, Any]:
@@ -90,7 +92,7 @@ def test_a_caller_who_cannot_be_told_apart_has_no_owner(event: Any) -> None:
 
 
 @given(chats, chats)
-def test_no_two_owners_or_chats_share_a_stream(one: tuple[Owner | None, str], other: tuple[Owner | None, str]) -> None:
+def test_no_two_owners_or_chats_share_a_stream(one: Chat, other: Chat) -> None:
     """Different pairs of owner and chat id have different streams."""
     assert (owned_stream(*one) == owned_stream(*other)) == (one == other)
 

@@ -9,7 +9,7 @@ import pytest
 
 from lambda_asgi.testing import State
 from resumable_chat import SqliteLog
-from resumable_chat.aws.owner import Owner
+from resumable_chat.web.owners import Owner
 
 from ..chats import story
 from .deployment import Reader, deployed, message, text_of, words

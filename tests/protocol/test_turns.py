@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from resumable_chat.errors import BadRequest
-from resumable_chat.protocol.turns import Turn, apply_turn, normalise, read_turn, tool_results, turns_of
+from resumable_chat.protocol.turns import Turn, apply_turn, normalise, read_turn, tool_results
 
 from ..chats import assistant, user
 
@@ -36,16 +36,6 @@ def test_a_turn_reads_back_as_it_was_written() -> None:
 def test_a_foreign_turn_is_not_read(value: Any) -> None:
     """A turn that another program wrote badly is passed over."""
     assert read_turn({"type": "CUSTOM", "name": "resumable.turn", "value": value}) is None
-
-
-def test_the_trailing_user_messages_are_stored() -> None:
-    """The one to be answered, and before it those whose own sends failed, marked as pending."""
-    listed = [user("u1"), assistant("a1", "x"), user("u2"), user("u3")]
-    turns = turns_of(listed, seen=4, run_id="r")
-    assert [(turn.message["id"], turn.after, turn.pending) for turn in turns] == [
-        ("u2", "a1", True),
-        ("u3", "u2", False),
-    ]
 
 
 @pytest.mark.parametrize(

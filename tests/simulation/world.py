@@ -15,7 +15,7 @@ from unittest import mock
 
 from lambda_asgi import Background
 from resumable_chat import ResumableChat
-from resumable_chat.engine import claim
+from resumable_chat.engine import steps
 from resumable_chat.protocol import tokens
 from resumable_chat.protocol.chunks import decode
 from resumable_chat.protocol.records import Kind, Record, fence_token, kind
@@ -66,7 +66,7 @@ def simulate(seed: int, *, flaw: str = "") -> History:
     logging.disable(logging.CRITICAL)
     loop.set_exception_handler(lambda _, context: world.unhandled.append(str(context.get("exception", context))))
     try:
-        with mock.patch.object(tokens, "secrets", seeded), mock.patch.object(claim, "time", clock):
+        with mock.patch.object(tokens, "secrets", seeded), mock.patch.object(steps, "time", clock):
             try:
                 loop.run_until_complete(world.run())
             except Stalled:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from resumable_chat.aws.owner import Owner, owner_of
+from resumable_chat.aws.owner import owner_of
+from resumable_chat.web.owners import Owner
 
 from .cloudformation import AUTHORIZER, AUTHS, GIVEN, POOL, ROOT, Refused, Stack, source
 

@@ -61,7 +61,7 @@ async def test_a_bad_send_is_refused_with_what_to_do(server: str, body: Any, sta
     """Each mistake has its own text, nothing is stored, and no request is a 500."""
     async with client(server) as http:
         sent = {"content": body} if isinstance(body, bytes) else {"json": body}
-        response = await http.post("/api/chat", **sent)
+        response = await http.post("/api/chat", headers={"Content-Type": "application/json"}, **sent)
         assert response.status_code == status and says in response.json()["detail"]
         assert response.headers["cache-control"] == "no-store"
 

@@ -1,7 +1,7 @@
-"""Whose chat it is: from what API Gateway or a function URL established about the caller to a stream's name.
+"""The owner of a chat on Lambda: the caller that API Gateway or a function URL has authenticated.
 
 Only identities that the platform verified count, never anything that the request says about itself. A caller who cannot
-be told apart from others has no owner. Shapes of the events:
+be told apart from others owns no chat. Shapes of the events:
 
 * REST API: https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
 * HTTP API: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
@@ -10,41 +10,22 @@ be told apart from others has no owner. Shapes of the events:
 
 from __future__ import annotations
 
-import json
-from base64 import b32encode
 from collections.abc import Mapping
-from dataclasses import dataclass
-from hashlib import sha256
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-Kind = Literal["jwt", "lambda", "iam", "cognito-identity"]
+from ..web.owners import Owner
 
 _COGNITO_SESSION: Final = "/CognitoIdentityCredentials"
-"""The session name of everybody in a Cognito identity pool: such an ARN tells nobody apart."""
+"""The session name in ARNs of a Cognito identity pool; such an ARN is shared by everyone in the pool."""
 
 _PLACEHOLDERS: Final = frozenset({"user", "me"})
-"""The constant ``principalId`` of AWS's sample authorisers, which many were made from."""
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """An authenticated caller. ``subject`` is unique within ``issuer`` (the token's ``iss``, else empty)."""
-
-    kind: Kind
-    subject: str
-    issuer: str = ""
-
-    @property
-    def key(self) -> str:
-        """52 letters and digits that stand for this owner alone (SHA-256), and tell nothing about who it is."""
-        told = json.dumps([self.kind, self.issuer, self.subject])
-        return b32encode(sha256(told.encode()).digest()).decode().rstrip("=").lower()
+"""The constant ``principalId`` of AWS's sample authorisers, which many real ones were copied from."""
 
 
 def owner_of(event: Any) -> Owner | None:
-    """The caller that an event names: a REST API's (format 1.0), an HTTP API's or a function URL's (format 2.0).
+    """Return the caller of an event: a REST API's (format 1.0), an HTTP API's or a function URL's (format 2.0).
 
-    None if nobody was authenticated, or nobody who could be told apart from others.
+    None if the caller was not authenticated, or shares the identity with others.
     """
     context = _mapping(_mapping(event).get("requestContext"))
     authorizer = context.get("authorizer")
@@ -59,11 +40,6 @@ def owner_of(event: Any) -> Owner | None:
         iam = _mapping(authorizer["iam"])
         return _principal(_mapping(iam.get("cognitoIdentity")).get("identityId"), iam.get("userArn"))
     return _lambda(_mapping(authorizer.get("lambda", authorizer)))
-
-
-def owned_stream(owner: Owner | None, chat_id: str) -> str:
-    """The stream's name, without the prefix. No two pairs of owner and chat share one, as no chat id has a slash."""
-    return chat_id if owner is None else f"{owner.key}/{chat_id}"
 
 
 def _jwt(claims: Mapping[str, Any]) -> Owner | None:

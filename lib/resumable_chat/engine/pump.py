@@ -15,7 +15,7 @@ from ..log.port import Appended, AppendSession, Log
 from ..protocol.outcomes import Ending
 from ..protocol.records import Record
 from ..protocol.writer import Batch, ReadFrom, State, Wait, Writer
-from .clock import now_ms
+from .steps import now_ms
 
 logger = logging.getLogger(__name__)
 

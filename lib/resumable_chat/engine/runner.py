@@ -15,7 +15,7 @@ from ..protocol.lifecycle import Lifecycle
 from ..protocol.outcomes import DEFAULT_ERROR, SHUTDOWN, Ending, Outcome
 from ..protocol.writer import State, Writer
 from ..sources.port import Source, SourceContext, iterate
-from .claim import Claim
+from .claim import Claimed
 from .pump import Lost, Pump
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,12 @@ _END_FIRST: Final = 2.0
 
 _MOST_WARNINGS: Final = 20
 _TOO_LONG: Final = "The answer took longer than this server allows."
-_SHUT_DOWN: Final = Ending(Outcome.FAILED, error=DEFAULT_ERROR, code=SHUTDOWN)
+
+SHUT_DOWN: Final = Ending(Outcome.FAILED, error=DEFAULT_ERROR, code=SHUTDOWN)
+"""How a run ends whose process is told to go."""
+
+ABANDONED: Final = Ending(Outcome.FAILED, error=DEFAULT_ERROR)
+"""How a run ends that nobody takes over after its claim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ class Runner:
     def __init__(
         self,
         log: Log,
-        claim: Claim,
+        claim: Claimed,
         run: Run,
         *,
         on_error: Callable[[BaseException], str] = default_on_error,
@@ -147,12 +152,12 @@ class Runner:
             task = asyncio.current_task()
             if task is not None:
                 task.uncancel()
-            return _SHUT_DOWN
+            return SHUT_DOWN
         if self._lost.done():
             raise Lost(self._writer.why)
         if not producer.done():
             return Ending(Outcome.DEADLINE, error=_TOO_LONG)
-        return _SHUT_DOWN if producer.cancelled() else producer.result()
+        return SHUT_DOWN if producer.cancelled() else producer.result()
 
     async def _produce(self, choose: Callable[[], Awaitable[Source | None]]) -> Ending:
         """Write what the source yields, and return how it ended.
@@ -197,7 +202,7 @@ class Runner:
 
     def _failed(self, error: BaseException) -> Ending:
         if self._aborted.is_set():
-            return _SHUT_DOWN  # Nobody asks any more.
+            return SHUT_DOWN  # Nobody asks any more.
         logger.error("the source of %s failed", self._claim.stream, exc_info=error)
         try:
             text: object = self._on_error(error)

@@ -11,6 +11,7 @@ from typing import Final
 
 from ..errors import LogError, LogUnavailable
 from ..log.port import Log
+from ..protocol import tokens
 from ..protocol.records import Kind, Record, kind
 from ..view.frames import Frame
 from ..view.session import SessionView
@@ -141,9 +142,13 @@ class Tail:
         self._subscribers.discard(subscription)
         self._rest()
 
-    async def close(self) -> None:
+    def cut(self, why: str) -> None:
+        """Cut every subscription off."""
         for subscription in self._subscribers:
-            subscription.cut("the server is shutting down")
+            subscription.cut(why)
+
+    async def close(self) -> None:
+        self.cut("the server is shutting down")
         self._leave()
         await asyncio.gather(*self._ending, return_exceptions=True)
 
@@ -223,7 +228,7 @@ class Tail:
         view = self.view
         while not following.done():
             silent = loop.time() - self._heard
-            if not view.running or silent < self._lease:
+            if not view.running or not tokens.is_ours(view.token) or silent < self._lease:
                 pause = min(1.0, max(0.05, self._lease - silent))
                 due = loop.time() + pause
                 await asyncio.sleep(pause)
@@ -293,6 +298,11 @@ class Tails:
                 del self._tails[name]
                 kept, size = kept - 1, size - known.view.size
         return tail
+
+    def cut(self) -> None:
+        """Cut every subscription off: its reader has to come back."""
+        for tail in self._tails.values():
+            tail.cut("the server is shutting down")
 
     async def close(self) -> None:
         for tail in list(self._tails.values()):

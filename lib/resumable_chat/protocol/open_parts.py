@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from .chunks import Chunk, run_started, text_end, text_start
+from .marks import TURN
 from .outcomes import (
     MAX_ERROR_CHARACTERS,
     TOOL_CALLS,
@@ -24,7 +25,6 @@ from .outcomes import (
 METADATA: Final = "resumable"
 """Key of our own metadata on a message."""
 
-_TURN: Final = "resumable.turn"
 MAX_ID_CHARACTERS: Final = 512
 """A longer id is none: what closes a generation must fit one append."""
 
@@ -141,7 +141,7 @@ class OpenParts:
 
     def _part(self, chunk: Chunk) -> None:
         if chunk["type"] == "CUSTOM":
-            turn = chunk.get("value") if chunk.get("name") == _TURN else None
+            turn = chunk.get("value") if chunk.get("name") == TURN else None
             message = turn.get("message") if isinstance(turn, dict) else None
             if isinstance(message, dict) and message.get("role") == "user":
                 self._asked_id = _string(message, "id") or self._asked_id

@@ -1,32 +1,29 @@
 """Turns: what a send adds to a chat before the model answers, and how a reader applies it.
 
-A turn is stored as our own ``CUSTOM resumable.turn`` chunk, which carries the whole message and where it hangs,
-followed by the text events that readers of the plain log format understand.
+A turn is stored as our own ``CUSTOM resumable.turn`` chunk. It carries the whole message, where it hangs, and what the
+sender's list says of the messages before it. The text events that follow it are for readers of the plain log format.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from ..errors import BadRequest
 from .chunks import Chunk, text_content, text_end, text_start
-
-Message = dict[str, Any]
-
-TURN: Final = "resumable.turn"
-
-_ROLES: Final = frozenset({"user", "assistant", "system", "developer", "tool", "reasoning", "activity"})
+from .lists import ROLES, Listing, Message, index_of, is_message, merge, read_listing, rewrite, same
+from .marks import TURN
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
     """A message as a send stores it.
 
-    ``after`` is the id of the message before it in the submitted list, None if it is the first; ``seen`` is the
-    sender's cursor; ``pending`` marks a message that an earlier, failed send left behind: it is added if it is
-    missing, and never replaces or cuts anything.
+    ``after`` is the id of the message before it in the submitted list, None if it is the first. ``seen`` is the
+    sender's cursor. ``pending`` marks a message that an earlier, failed send left behind: it is added if it is missing,
+    and replaces nothing. ``listing`` is what the sender's list had before it, None in older logs and where the sender
+    had no cursor.
     """
 
     message: Message
@@ -34,9 +31,10 @@ class Turn:
     seen: int | None
     run_id: str | None
     pending: bool = False
+    listing: Listing | None = None
 
     def chunk(self) -> Chunk:
-        """The ``resumable.turn`` chunk."""
+        """Return the ``resumable.turn`` chunk."""
         value: dict[str, Any] = {"message": self.message, "after": self.after}
         if self.seen is not None:
             value["seen"] = self.seen
@@ -44,6 +42,8 @@ class Turn:
             value["runId"] = self.run_id
         if self.pending:
             value["pending"] = True
+        if self.listing is not None:
+            value["list"] = self.listing.value()
         return {"type": "CUSTOM", "name": TURN, "value": value}
 
     @property
@@ -56,25 +56,25 @@ class Turn:
         )
 
     def text_events(self) -> list[Chunk]:
-        """The message for readers that know only text events; empty unless it is a user's."""
+        """Return the message for readers that know only text events; nothing unless it is a user's."""
         if self.message["role"] != "user":
             return []
         message_id = self.message["id"]
         content = [text_content(message_id, self.text)] if self.text else []
         return [text_start(message_id, "user"), *content, text_end(message_id)]
 
+    def repeats(self, other: Turn) -> bool:
+        """Return whether both are the same message of the same run: a request that came twice."""
+        return self.run_id == other.run_id and same(self.message, other.message)
+
 
 def read_turn(chunk: Mapping[str, Any]) -> Turn | None:
-    """The turn in a chunk; None if the chunk is something else or its turn is unreadable."""
+    """Return the turn in a chunk, None if the chunk is something else or its turn is unreadable."""
     if chunk.get("type") != "CUSTOM" or chunk.get("name") != TURN:
         return None
     value = chunk.get("value")
     message = value.get("message") if isinstance(value, dict) else None
-    if not isinstance(value, dict) or not isinstance(message, dict):
-        return None
-    if not isinstance(message.get("id"), str) or not isinstance(message.get("parts"), list):
-        return None
-    if message.get("role") not in _ROLES:
+    if not isinstance(value, dict) or not isinstance(message, dict) or not is_message(message):
         return None
     after, seen, run_id = value.get("after"), value.get("seen"), value.get("runId")
     return Turn(
@@ -83,55 +83,84 @@ def read_turn(chunk: Mapping[str, Any]) -> Turn | None:
         seen=seen if type(seen) is int and seen >= 0 else None,
         run_id=run_id if isinstance(run_id, str) else None,
         pending=value.get("pending") is True,
+        listing=read_listing(value.get("list")),
     )
 
 
-def turns_of(messages: Sequence[Message], *, seen: int | None, run_id: str | None) -> list[Turn]:
-    """The turns that sending this list stores: the trailing user messages, or the last message if it is no user's.
+def apply_turn(
+    messages: list[Message], turn: Turn, *, position: int, newest_data: int, known: Container[str] | None = None
+) -> bool:
+    """Put a turn's message where it belongs. Return whether messages that were there changed or went.
 
-    A client whose send failed keeps the unanswered message and submits it again with the next one; the last
-    message is no user's when it carries the results of client tools or an approval.
-    ``messages`` is what ``normalise`` returns, and not empty.
-    """
-    first = len(messages) - 1
-    while first > 0 and messages[first]["role"] == messages[first - 1]["role"] == "user":
-        first -= 1
-    last = len(messages) - 1
-    return [
-        Turn(
-            message=messages[index],
-            after=messages[index - 1]["id"] if index else None,
-            seen=seen,
-            run_id=run_id,
-            pending=index < last,
-        )
-        for index in range(first, len(messages))
-    ]
+    ``position`` is the sequence number of the generation's opening fence, ``newest_data`` that of the last data record
+    before it (-1: none). ``known`` holds the ids of ``messages`` if the caller keeps them; without it, all messages
+    are looked through.
 
-
-def apply_turn(messages: list[Message], turn: Turn, *, position: int, newest_data: int) -> bool:
-    """Put a turn's message where it belongs; True if messages after it were cut off.
-
-    ``position`` is the sequence number of the generation's opening fence, ``newest_data`` that of the last data
-    record before it (-1: none). The sender was behind if data it had not seen stands before the fence: then
-    nothing is cut, for what it did not see it cannot have meant to replace.
+    A sender that had seen everything may delete and correct earlier messages, if its list starts with the chat's first
+    one. Any other list is partial: it only adds, or edits the messages it names. A sender that was behind cannot have
+    meant to replace what it had not seen, so of its list the turn alone counts.
     """
     seen = turn.seen if turn.seen is not None and turn.seen <= position else None
     behind = seen is not None and newest_data >= seen
-    at = next((index for index, known in enumerate(messages) if known.get("id") == turn.message["id"]), None)
+    current = seen is not None and not behind
+    listing = turn.listing
+    if listing is None or not (current or not messages):
+        return _hang(messages, turn, cut_known=not behind, cut_after=current, known=known)
+    start = _start(messages, listing)
+    if start is not None and messages and messages[0].get("id") == listing.first:
+        return _rewrite(messages, start, listing, turn)
+    changed = False
+    if start is not None and listing.items:
+        merged = merge(messages[start:], listing.items)
+        changed = _differ(messages[start:], merged)
+        messages[start:] = merged
+        known = None
+    return _hang(messages, turn, cut_known=True, cut_after=False, known=known) or changed
+
+
+def _start(messages: Sequence[Message], listing: Listing) -> int | None:
+    """Return the index at which the listing's items begin, None if the message before them is gone."""
+    if listing.after is None:
+        return 0
+    at = index_of(messages, listing.after)
+    return None if at is None else at + 1
+
+
+def _rewrite(messages: list[Message], start: int, listing: Listing, turn: Turn) -> bool:
+    """Make the messages from ``start`` on what a complete list says, with the turn at the end."""
+    segment = messages[start:]
+    message_id = turn.message["id"]
+    at = index_of(segment, message_id) if turn.pending else None
+    rewritten = [message for message in rewrite(segment, listing.items) if message["id"] != message_id]
+    rewritten.append(turn.message if at is None else segment[at])
+    messages[start:] = rewritten
+    return _differ(segment, rewritten)
+
+
+def _differ(old: Sequence[Message], new: Sequence[Message]) -> bool:
+    """Return whether any of the old messages changed, moved or went."""
+    return len(new) < len(old) or any(before is not now for before, now in zip(old, new, strict=False))
+
+
+def _hang(
+    messages: list[Message], turn: Turn, *, cut_known: bool, cut_after: bool, known: Container[str] | None
+) -> bool:
+    """Add the turn's message, or replace the one with its id; cut what follows it, or what followed its place."""
+    message_id = turn.message["id"]
+    at = index_of(messages, message_id) if known is None or message_id in known else None
     if turn.pending:
         if at is None:
             messages.append(turn.message)
         return False
     if at is not None:
         messages[at] = turn.message
-        return False if behind else _cut(messages, at + 1)
+        return _cut(messages, at + 1) if cut_known else False
     cut = False
-    if seen is not None and not behind:
+    if cut_after:
         if turn.after is None:
             cut = _cut(messages, 0)
         else:
-            hangs = next((index for index, known in enumerate(messages) if known.get("id") == turn.after), None)
+            hangs = index_of(messages, turn.after)
             if hangs is not None:
                 cut = _cut(messages, hangs + 1)
     messages.append(turn.message)
@@ -139,6 +168,7 @@ def apply_turn(messages: list[Message], turn: Turn, *, position: int, newest_dat
 
 
 def _cut(messages: list[Message], length: int) -> bool:
+    """Drop the messages from index ``length`` on. Return whether there were any."""
     if len(messages) <= length:
         return False
     del messages[length:]
@@ -161,8 +191,8 @@ def normalise(messages: Any) -> list[Message]:
 def _normalise(message: Any, where: str) -> Message:
     if not isinstance(message, dict):
         raise BadRequest(400, f"`{where}` must be an object with `id`, `role` and `parts`.")
-    if message.get("role") not in _ROLES:
-        raise BadRequest(400, f"`{where}.role` must be one of {', '.join(sorted(_ROLES))}.")
+    if not isinstance(message.get("role"), str) or message["role"] not in ROLES:
+        raise BadRequest(400, f"`{where}.role` must be one of {', '.join(sorted(ROLES))}.")
     if not isinstance(message.get("id"), str) or not message["id"]:
         raise BadRequest(400, f"`{where}.id` must be a string that is not empty.")
     parts = message.get("parts")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,19 +15,26 @@ from ..errors import BadRequest
 MAX_BODY_BYTES: Final = 6 * 1024 * 1024
 """What Lambda takes as a request; the same holds locally, so that nothing works only there."""
 
-_CHAT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
+_CHAT_ID: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.:-]{0,127}")
 _MAX_RUN_ID: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
 class SendRequest:
-    """POST: the chat, the submitted messages as they came, the idempotency key and the sender's cursor."""
+    """POST: the chat, the submitted messages as they came, the idempotency key and the sender's cursor.
+
+    ``parent_run_id``, ``resume`` and ``tools`` are the run that this one continues, the answers to its interrupts, and
+    the client's tools.
+    """
 
     chat_id: str
     messages: Any
     run_id: str | None
     seen: int | None
     data: Mapping[str, Any]
+    parent_run_id: str | None = None
+    resume: Sequence[Mapping[str, Any]] = ()
+    tools: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,9 @@ async def read_send(request: Request) -> SendRequest:
         run_id=_run_id(run_id),
         seen=_cursor(body.get("from"), "from"),
         data=data or {},
+        parent_run_id=_run_id(body.get("parentRunId"), "parentRunId"),
+        resume=_objects(body.get("resume"), "resume"),
+        tools=_objects(body.get("tools"), "tools"),
     )
 
 
@@ -103,16 +113,24 @@ def _chat_id(value: Any) -> str:
         raise BadRequest(400, "`id` is missing: name the chat.")
     if not isinstance(value, str) or not _CHAT_ID.fullmatch(value):
         raise BadRequest(
-            400, "`id` must be 1 to 128 letters, digits, `_`, `.`, `:` or `-`, the first a letter or digit."
+            400, "`id` must be 1 to 128 letters, digits, `_`, `.`, `:` or `-`, and not begin with `.` or `:`."
         )
     return value
 
 
-def _run_id(value: Any) -> str | None:
+def _objects(value: Any, name: str) -> list[dict[str, Any]]:
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise BadRequest(400, f"`{name}` must be a list of objects.")
+    return value
+
+
+def _run_id(value: Any, name: str = "runId") -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or not 0 < len(value) <= _MAX_RUN_ID:
-        raise BadRequest(400, f"`runId` must be a string of 1 to {_MAX_RUN_ID} characters.")
+        raise BadRequest(400, f"`{name}` must be a string of 1 to {_MAX_RUN_ID} characters.")
     return value
 
 
