@@ -101,8 +101,8 @@ class Runner:
     async def run(self, choose: Callable[[], Awaitable[Source | None]]) -> str | None:
         """Run a source and end the generation. Return the terminal token, None if someone else ended it.
 
-        ``choose`` returns the source, or None for a run that is to end at once as stopped. Cancelling this ends the
-        generation with a RUN_ERROR, and then returns.
+        ``choose`` returns the source, or None for a run that is to end at once as stopped. Cancelling this once
+        ends the generation with a RUN_ERROR, and then returns.
         """
         return await self._written(self._answer(choose))
 
@@ -120,16 +120,25 @@ class Runner:
             return None
 
     async def _end(self, ending: Ending, producer: asyncio.Task[Any] | None = None) -> str:
-        """Write the end, and call off the source once it is durable. Return the terminal token."""
+        """Write the end, and return the terminal token once it is durable. Raises Lost."""
         token = tokens.terminal(self._claim.key, failed=self._writer.resolve(ending).failed)
         self._pump.end(ending, token)
+        try:
+            await self._landed(producer)
+        except asyncio.CancelledError:
+            # Whoever cancels a run wants its end written, and that is on its way.
+            _uncancel()
+            await self._landed(producer)
+        return token
+
+    async def _landed(self, producer: asyncio.Task[Any] | None) -> None:
+        """Wait until the end is durable, and call off the source if it still goes on."""
         if producer is not None and not producer.done():
             self._aborted.set()
             # A source may block the event loop while it unwinds, so the end goes first, if the log takes it soon.
             await self._pump.settled(_END_FIRST)
             producer.cancel()
         await self._pump.finished()
-        return token
 
     async def _answer(self, choose: Callable[[], Awaitable[Source | None]]) -> str:
         producer = asyncio.create_task(self._produce(choose), name=f"source {self._claim.stream}")
@@ -149,9 +158,7 @@ class Runner:
                 return_when=asyncio.FIRST_COMPLETED,
             )
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None:
-                task.uncancel()
+            _uncancel()
             return SHUT_DOWN
         if self._lost.done():
             raise Lost(self._writer.why)
@@ -221,3 +228,10 @@ class Runner:
             logger.warning("the source of %s goes on although it was called off", self._claim.stream)
         elif not producer.cancelled():
             producer.exception()
+
+
+def _uncancel() -> None:
+    """Make the current task's cancellation count as handled."""
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()
