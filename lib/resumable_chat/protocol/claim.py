@@ -275,9 +275,10 @@ class Claim:
 
     def _read(self, records: list[Record]) -> None:
         assert self._tail is not None
-        stops = [record for record in records if tokens.parse(fence_token(record) or "").stopped_early]
-        if len(stops) == self._tail.seq_num:
-            self._length = len(stops)
+        found = [tokens.parse(fence_token(record) or "") for record in records]
+        if len(found) == self._tail.seq_num and all(token.stopped_early for token in found):
+            self._length = len(found)
+            self._stopped = self._stopped or any(token.key == self._key for token in found)
             self._go(State.OPENING)
         else:
             self._end(Used())

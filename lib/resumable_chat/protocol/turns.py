@@ -6,7 +6,7 @@ sender's list says of the messages before it. The text events that follow it are
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,14 +87,30 @@ def read_turn(chunk: Mapping[str, Any]) -> Turn | None:
     )
 
 
-def apply_turn(
-    messages: list[Message], turn: Turn, *, position: int, newest_data: int, known: Container[str] | None = None
-) -> bool:
-    """Put a turn's message where it belongs. Return whether messages that were there changed or went.
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What a turn makes of a chat: its first ``keep`` messages stay, and those of ``tail`` follow them.
+
+    ``changed`` says that a message that was there changed, moved or went.
+    """
+
+    keep: int
+    tail: list[Message]
+    changed: bool
+
+
+def edit_of(
+    messages: Sequence[Message],
+    turn: Turn,
+    *,
+    position: int,
+    newest_data: int,
+    is_known: Callable[[str], bool] | None = None,
+) -> Edit:
+    """Return what a turn makes of these messages, in time proportional to the messages that it names or cuts off.
 
     ``position`` is the sequence number of the generation's opening fence, ``newest_data`` that of the last data record
-    before it (-1: none). ``known`` holds the ids of ``messages`` if the caller keeps them; without it, all messages
-    are looked through.
+    before it (-1: none). ``is_known`` says whether a message has this id; without it, all messages are looked through.
 
     A sender that had seen everything may delete and correct earlier messages, if its list starts with the chat's first
     one. Any other list is partial: it only adds, or edits the messages it names. A sender that was behind cannot have
@@ -105,17 +121,35 @@ def apply_turn(
     current = seen is not None and not behind
     listing = turn.listing
     if listing is None or not (current or not messages):
-        return _hang(messages, turn, cut_known=not behind, cut_after=current, known=known)
+        return _hang(messages, turn, is_known, cuts_known=not behind, cuts_after=current)
     start = _start(messages, listing)
     if start is not None and messages and messages[0].get("id") == listing.first:
-        return _rewrite(messages, start, listing, turn)
-    changed = False
-    if start is not None and listing.items:
-        merged = merge(messages[start:], listing.items)
-        changed = _differ(messages[start:], merged)
-        messages[start:] = merged
-        known = None
-    return _hang(messages, turn, cut_known=True, cut_after=False, known=known) or changed
+        segment = messages[start:]
+        tail = _rewritten(segment, listing, turn)
+        return Edit(start, tail, _differ(segment, tail))
+    if start is None or not listing.items:
+        return _hang(messages, turn, is_known, cuts_known=True, cuts_after=False)
+    segment = messages[start:]
+    merged = merge(segment, listing.items)
+    message_id = turn.message["id"]
+    at = index_of(merged, message_id)
+    if at is None and (is_known is None or is_known(message_id)):
+        before = index_of(messages[:start], message_id)
+        if before is not None:
+            return _placed(messages, before, turn, cuts=True)
+    placed = _placed(merged, at, turn, cuts=True)
+    tail = [*merged[: placed.keep], *placed.tail]
+    return Edit(start, tail, _differ(segment, tail))
+
+
+def apply_turn(messages: list[Message], turn: Turn, *, position: int, newest_data: int) -> bool:
+    """Put a turn's message where it belongs. Return whether messages that were there changed, moved or went.
+
+    The arguments are those of ``edit_of``.
+    """
+    edit = edit_of(messages, turn, position=position, newest_data=newest_data)
+    messages[edit.keep :] = edit.tail
+    return edit.changed
 
 
 def _start(messages: Sequence[Message], listing: Listing) -> int | None:
@@ -126,53 +160,45 @@ def _start(messages: Sequence[Message], listing: Listing) -> int | None:
     return None if at is None else at + 1
 
 
-def _rewrite(messages: list[Message], start: int, listing: Listing, turn: Turn) -> bool:
-    """Make the messages from ``start`` on what a complete list says, with the turn at the end."""
-    segment = messages[start:]
+def _rewritten(segment: Sequence[Message], listing: Listing, turn: Turn) -> list[Message]:
+    """Return what a complete list makes of the segment that it covers, with the turn at the end."""
     message_id = turn.message["id"]
     at = index_of(segment, message_id) if turn.pending else None
     rewritten = [message for message in rewrite(segment, listing.items) if message["id"] != message_id]
-    rewritten.append(turn.message if at is None else segment[at])
-    messages[start:] = rewritten
-    return _differ(segment, rewritten)
+    return [*rewritten, turn.message if at is None else segment[at]]
+
+
+def _hang(
+    messages: Sequence[Message],
+    turn: Turn,
+    is_known: Callable[[str], bool] | None,
+    *,
+    cuts_known: bool,
+    cuts_after: bool,
+) -> Edit:
+    """Return the edit of a turn whose list says nothing of the other messages."""
+    message_id, end = turn.message["id"], len(messages)
+    at = index_of(messages, message_id) if is_known is None or is_known(message_id) else None
+    if at is None and cuts_after and not turn.pending:
+        hangs = -1 if turn.after is None else index_of(messages, turn.after)
+        end = end if hangs is None else hangs + 1
+        return Edit(end, [turn.message], end < len(messages))
+    return _placed(messages, at, turn, cuts=cuts_known)
+
+
+def _placed(messages: Sequence[Message], at: int | None, turn: Turn, *, cuts: bool) -> Edit:
+    """Return the edit that adds the turn's message, or puts it in the place ``at`` and ``cuts`` what follows."""
+    end = len(messages)
+    if at is None:
+        return Edit(end, [turn.message], False)
+    if turn.pending:
+        return Edit(end, [], False)
+    return Edit(at, [turn.message] if cuts else [turn.message, *messages[at + 1 :]], cuts and at + 1 < end)
 
 
 def _differ(old: Sequence[Message], new: Sequence[Message]) -> bool:
     """Return whether any of the old messages changed, moved or went."""
     return len(new) < len(old) or any(before is not now for before, now in zip(old, new, strict=False))
-
-
-def _hang(
-    messages: list[Message], turn: Turn, *, cut_known: bool, cut_after: bool, known: Container[str] | None
-) -> bool:
-    """Add the turn's message, or replace the one with its id; cut what follows it, or what followed its place."""
-    message_id = turn.message["id"]
-    at = index_of(messages, message_id) if known is None or message_id in known else None
-    if turn.pending:
-        if at is None:
-            messages.append(turn.message)
-        return False
-    if at is not None:
-        messages[at] = turn.message
-        return _cut(messages, at + 1) if cut_known else False
-    cut = False
-    if cut_after:
-        if turn.after is None:
-            cut = _cut(messages, 0)
-        else:
-            hangs = index_of(messages, turn.after)
-            if hangs is not None:
-                cut = _cut(messages, hangs + 1)
-    messages.append(turn.message)
-    return cut
-
-
-def _cut(messages: list[Message], length: int) -> bool:
-    """Drop the messages from index ``length`` on. Return whether there were any."""
-    if len(messages) <= length:
-        return False
-    del messages[length:]
-    return True
 
 
 def normalise(messages: Any) -> list[Message]:
