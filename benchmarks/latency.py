@@ -19,8 +19,8 @@ from typing import Any
 
 from lambda_asgi import Background
 from resumable_chat import ResumableChat, SqliteLog
-from resumable_chat.protocol.submission import Submission
 from resumable_chat.protocol.records import NewRecord
+from resumable_chat.protocol.submission import Submission
 
 from .table import quantile, show
 

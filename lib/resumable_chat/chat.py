@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 from .engine.claim import Claimed, Claimer
 from .engine.ending import stop
-from .engine.runner import Run, Runner, default_on_error
+from .engine.runner import ABANDONED, SHUT_DOWN, Run, Runner, default_on_error
 from .engine.tail import Subscription, Tail, Tails
 from .errors import LogError, LogUnavailable
 from .log.port import Log
@@ -20,7 +21,7 @@ from .protocol.chunks import encode
 from .protocol.claim import Busy, Conflict, Repeated, Used
 from .protocol.history import History
 from .protocol.marks import runs_mark
-from .protocol.outcomes import DEFAULT_ERROR
+from .protocol.outcomes import DEFAULT_ERROR, Ending
 from .protocol.records import NewRecord, trim
 from .protocol.stop import NothingRuns, Stopped
 from .protocol.submission import Submission
@@ -80,11 +81,18 @@ class SendRequest:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The stream is claimed, and what was sent is stored. Await ``work``, which runs the source to its end."""
+    """The stream is claimed, and what was sent is stored. Hand this to ``Chat.run``, or else to ``Chat.abandon``."""
 
-    work: Coroutine[Any, Any, Any]
-    start: int
-    """Sequence number of the generation's opening fence."""
+    claim: Claimed
+    request: SendRequest
+    source: Source
+    submission: Submission | None = None
+    """What was stored, in session mode."""
+
+    @property
+    def start(self) -> int:
+        """Sequence number of the generation's opening fence."""
+        return self.claim.start
 
 
 Sent = Accepted | Repeated | Conflict | Busy | Used
@@ -117,7 +125,7 @@ class Chat:
         claim = await self._claimer.claim(stream, run_id, submission)
         if not isinstance(claim, Claimed):
             return claim
-        return Accepted(self._answer(claim, request, source, submission), claim.start)
+        return Accepted(claim, request, source, submission)
 
     async def write(self, stream: str, request: SendRequest, source: Source) -> Sent:
         """Claim the stream for a source's chunks alone, in the modes ``single-use`` and ``shared``.
@@ -127,18 +135,43 @@ class Chat:
         claim = await self._claimer.claim(stream, _run_id(request))
         if not isinstance(claim, Claimed):
             return claim
-        return Accepted(self._write(claim, request, source), claim.start)
+        return Accepted(claim, request, source)
 
-    async def _answer(self, claim: Claimed, request: SendRequest, source: Source, submission: Submission) -> None:
-        known = claim.stopped or request.run_id is None
-        history = None if known else await self._look_back(claim, request.sender_cursor, submission)
-        await self._run(claim, request, _to_run(claim, source, history))
+    async def run(self, accepted: Accepted) -> None:
+        """Run the source of an accepted send to its end. Cancelling this ends the generation before it returns."""
+        if accepted.submission is not None:
+            await self._run(accepted, accepted.claim, partial(self._answering, accepted))
+        else:
+            await self._write(accepted)
 
-    async def _write(self, claim: Claimed, request: SendRequest, source: Source) -> None:
-        history = await self._look_back(claim, 0) if claim.start else None
-        if isinstance(history, History):
-            claim = await self._trim(claim, history)
-        token = await self._run(claim, request, _to_run(claim, source, history))
+    async def abandon(self, accepted: Accepted, ending: Ending = ABANDONED) -> None:
+        """End the generation of an accepted send without calling its source."""
+        self._ended(accepted.claim, await self._runner(accepted, accepted.claim).end(ending))
+
+    async def _answering(self, accepted: Accepted) -> Source | None:
+        """Return the source that answers in session mode, None if this run is not to run."""
+        claim, request = accepted.claim, accepted.request
+        if claim.stopped or request.run_id is None:
+            return _to_run(accepted, None)
+        return _to_run(accepted, await self._look_back(claim, request.sender_cursor, accepted.submission))
+
+    async def _write(self, accepted: Accepted) -> None:
+        claim = accepted.claim
+        history = None
+        try:
+            if claim.start:
+                history = await self._look_back(claim, 0)
+            if isinstance(history, History):
+                claim = await self._trim(claim, history)
+        except asyncio.CancelledError:
+            await self.abandon(accepted, SHUT_DOWN)
+            raise
+        source = _to_run(accepted, history)
+
+        async def chosen() -> Source | None:
+            return source
+
+        token = await self._run(accepted, claim, chosen)
         if self.options.mode == "single-use" and token is not None:
             await asyncio.sleep(_TRIM_GRACE)
             with suppress(LogError):
@@ -178,8 +211,23 @@ class Chat:
             return claim  # If it landed after all, the writer finds the tail where it is.
         return replace(claim, next_seq=trimmed.end)
 
-    async def _run(self, claim: Claimed, request: SendRequest, source: Source | None) -> str | None:
-        """Run the source, and return the terminal token, None if the run was ended by others."""
+    async def _run(
+        self, accepted: Accepted, claim: Claimed, choose: Callable[[], Awaitable[Source | None]]
+    ) -> str | None:
+        """Run the source that is chosen, and return the terminal token, None if the run was ended by others."""
+        runner = self._runner(accepted, claim)
+        self._runners[claim.stream] = runner
+        try:
+            token = await runner.run(choose)
+            self._ended(claim, token)
+            return token
+        finally:
+            if self._runners.get(claim.stream) is runner:
+                del self._runners[claim.stream]
+
+    def _runner(self, accepted: Accepted, claim: Claimed) -> Runner:
+        request, options = accepted.request, self.options
+        asked = (message["id"] for message in reversed(request.messages) if message["role"] == "user")
         run = Run(
             run_id=claim.run_id,
             thread_id=request.thread_id or claim.stream,
@@ -187,24 +235,23 @@ class Chat:
             messages=request.messages,
             data=request.data,
             deadline=request.deadline,
+            asked_id=next(asked, None),
+            parent_run_id=request.parent_run_id,
+            resume=request.resume,
+            tools=request.tools,
         )
-        runner = Runner(
+        return Runner(
             self._log,
             claim,
             run,
-            on_error=self.options.on_error,
-            batch_size=self.options.batch_size,
-            linger=self.options.linger,
+            on_error=options.on_error,
+            batch_size=options.batch_size,
+            linger=options.linger,
         )
-        self._runners[claim.stream] = runner
-        try:
-            token = await runner.run(source)
-            if token is not None:
-                self._claimer.ended(claim, token)
-            return token
-        finally:
-            if self._runners.get(claim.stream) is runner:
-                del self._runners[claim.stream]
+
+    def _ended(self, claim: Claimed, token: str | None) -> None:
+        if token is not None:
+            self._claimer.ended(claim, token)
 
     def subscribe(
         self, stream: str, cursor: int | None, *, ended_too: bool = False
@@ -243,11 +290,12 @@ def _run_id(request: SendRequest) -> str:
     return request.run_id if request.run_id is not None else f"run-{tokens.random_nonce(12)}"
 
 
-def _to_run(claim: Claimed, source: Source, history: History | LogUnavailable | None) -> Source | None:
+def _to_run(accepted: Accepted, history: History | LogUnavailable | None) -> Source | None:
     """Return the source to run: None if this run already ran or was stopped; a failing source if the log cannot say."""
     if isinstance(history, LogUnavailable):
         return _failing(history)
-    return None if claim.stopped or (history is not None and (history.ran or history.stopped)) else source
+    stopped = accepted.claim.stopped or (history is not None and (history.ran or history.stopped))
+    return None if stopped else accepted.source
 
 
 def _failing(error: Exception) -> Source:

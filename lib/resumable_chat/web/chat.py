@@ -142,7 +142,7 @@ class ResumableChat:
         if (refused := refusal(sent)) is not None:
             return refused
         if isinstance(sent, Accepted):
-            await _behind(wait_until, sent.work)
+            await self._behind(wait_until, sent)
         return Response(status_code=202, headers=_NO_STORE)
 
     async def make_resumable(
@@ -180,11 +180,24 @@ class ResumableChat:
         else:
             if delivery == "response" and wait_until is None:
                 wait_until = self._background.wait_until
-            await _behind(wait_until, sent.work)
+            await self._behind(wait_until, sent)
         if delivery == "replay":
             return Response(status_code=202, headers=_NO_STORE)
         start = sent.start if isinstance(sent, Accepted) else None
         return await self._active(stream, start, deadline, ended_too=True)
+
+    async def _behind(self, wait_until: WaitUntil | None, accepted: Accepted) -> None:
+        """Hand the run over; without ``wait_until``, wait for it. A run that nobody takes is ended at once."""
+        work = self._chat.run(accepted)
+        if wait_until is None:
+            await work
+            return
+        try:
+            wait_until(work)
+        except BaseException:
+            work.close()
+            await self._chat.abandon(accepted)
+            raise
 
     async def replay(
         self,
@@ -263,15 +276,10 @@ class ResumableChat:
         await self._chat.close()
 
 
-async def _behind(wait_until: WaitUntil | None, work: Coroutine[Any, Any, Any]) -> None:
-    """Hand the work over; without ``wait_until``, wait for it."""
-    if wait_until is None:
-        await work
-    else:
-        wait_until(work)
-
-
 async def _discard(chunks: object) -> None:
+    """Close an iterator that will not be read. A source may be used by other runs, so it stays open."""
+    if callable(chunks):
+        return
     close = getattr(chunks, "aclose", None)
     if close is not None:
         await close()
