@@ -60,7 +60,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class SendRequest:
-    """One send. ``messages`` are UIMessages with ``parts``, as ``turns.normalise`` returns them.
+    """One send. ``messages`` are UIMessages with ``parts``, as ``wire.messages.read_messages`` returns them.
 
     ``run_id`` is the idempotency key, ``sender_cursor`` what the sender had read of the chat, ``thread_id`` the chat's
     name for clients and the source (None: the stream's), ``deadline`` the loop time at which the platform ends the

@@ -197,18 +197,20 @@ def test_a_long_chat_is_not_repeated_with_every_turn() -> None:
 
 
 def test_rows_of_other_clients_are_stored_as_messages() -> None:
-    """A row's ``content`` is in its parts already."""
-    row = {**U1, "content": "hi"}
-    [turn] = stored([row], new=True)
-    assert turn.message == U1
+    """A row's ``content`` is in its parts already; a row without parts is none."""
+    tool = {"id": "t", "role": "tool", "toolCallId": "c", "content": "1", "parts": []}
+    rows = [{**U1, "content": "hi"}, {**A1, "content": "one", "toolCalls": []}, tool, {**U2, "content": "hi"}]
+    assert sent([], rows, new=True)[0] == told([U1, A1, U2])
+    chat = [U1, assistant("a1", "one, and a call"), A2]
+    assert sent(chat, rows) == (told([*chat, U2]), False)
+    assert sent(chat, [{**U1, "content": "hi"}])[0] == told([U1])
 
 
 def test_clients_cannot_forge_how_a_run_ended() -> None:
-    """Our own metadata is dropped from what they submit, and kept on a message that they correct."""
+    """A message that they correct keeps our metadata, and takes theirs."""
     ours = {"resumable": {"run": {"outcome": "failed"}}}
     forged = {"resumable": {"run": {"outcome": "finished"}}, "mine": 1}
-    [turn] = stored([{**A1, "metadata": forged}, {**U1, "metadata": forged}], known=())
-    assert turn.message["metadata"] == {"mine": 1}
+    [turn] = stored([{**A1, "metadata": forged}, U1], known=())
     messages = [{**assistant("a1", "old"), "metadata": ours}]
     apply_turn(messages, turn, position=11, newest_data=9)
     assert told(messages) == told([A1, U1]) and messages[0]["metadata"] == {"mine": 1, **ours}
@@ -268,7 +270,7 @@ _PARTS = st.lists(st.sampled_from([{"type": "text", "content": text} for text in
 _MESSAGES = st.builds(
     lambda message_id, role, parts: {"id": message_id, "role": role, "parts": parts},
     _IDS,
-    st.sampled_from(["user", "assistant", "system", "tool"]),
+    st.sampled_from(["user", "assistant", "system"]),
     _PARTS,
 )
 _LISTS = st.lists(_MESSAGES, max_size=7, unique_by=lambda message: message["id"])

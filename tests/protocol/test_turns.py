@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resumable_chat.errors import BadRequest
 from resumable_chat.protocol.lists import Listing
-from resumable_chat.protocol.turns import Turn, apply_turn, edit_of, normalise, read_turn, tool_results
+from resumable_chat.protocol.turns import Turn, apply_turn, edit_of, read_turn, tool_results
+from resumable_chat.wire.messages import read_messages
 
 from ..chats import assistant, user
 
@@ -79,38 +79,9 @@ def test_a_turn_lands_where_it_hangs(turn: Turn, newest: int, expected: list[str
         assert turn.message in messages
 
 
-@pytest.mark.parametrize(
-    ("messages", "says"),
-    [
-        ({}, "must be a list"),
-        ([], "is empty"),
-        (["x"], r"messages\[0\]` must be an object"),
-        ([{"id": "u", "role": "cat", "parts": []}], "role"),
-        ([{"role": "user", "parts": []}], r"messages\[0\].id"),
-        ([{"id": "u", "role": "user", "parts": ["x"]}], "parts"),
-        ([{"id": "u", "role": "user", "parts": 3}], "parts` must be a list"),
-        ([{"id": "u", "role": "user"}], "needs `parts`"),
-        ([{"id": "u", "role": "user", "content": [1]}], r"content\[0\]"),
-    ],
-)
-def test_messages_that_cannot_be_used_are_named(messages: Any, says: str) -> None:
-    """The error says which message, which field, and what it should be."""
-    with pytest.raises(BadRequest, match=says) as refused:
-        normalise(messages)
-    assert refused.value.status == 400
-
-
-def test_wire_rows_become_messages_with_parts() -> None:
-    """AG-UI rows with ``content`` are taken as well as UIMessages with ``parts``."""
-    rows = normalise(
-        [{"id": "u", "role": "user", "content": [{"type": "text", "text": "a"}, {"type": "image", "x": 1}]}]
-    )
-    assert rows[0]["parts"] == [{"type": "text", "content": "a"}, {"type": "image", "x": 1}]
-
-
 def test_results_of_client_tools_are_stored_as_chunks() -> None:
     """The tool rows that end an AG-UI list become TOOL_CALL_RESULTs, in order."""
-    listed = normalise(
+    listed = read_messages(
         [
             {"id": "u", "role": "user", "content": "a"},
             {"id": "t1", "role": "tool", "toolCallId": "c1", "content": "1"},

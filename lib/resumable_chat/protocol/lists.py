@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
+
+from .message_shapes import ROLES
+from .open_parts import METADATA
 
 Message = dict[str, Any]
-
-ROLES: Final = frozenset({"user", "assistant", "system", "developer", "tool", "reasoning", "activity"})
-
-METADATA: Final = "resumable"
-"""Key of our own metadata on a message. Clients cannot set it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +57,14 @@ def read_listing(value: Any) -> Listing | None:
     return Listing(first, after, tuple(items))
 
 
+def is_row(message: Mapping[str, Any]) -> bool:
+    """Return whether a submitted message is an AG-UI row, whose parts may be less than the message it stands for."""
+    return "content" in message or "toolCalls" in message or message["role"] in ("tool", "reasoning", "activity")
+
+
 def stored(message: Mapping[str, Any]) -> Message:
-    """Return a submitted message as it is stored: without our own metadata, and without a row's ``content``."""
-    kept = {key: value for key, value in message.items() if key != "content"}
-    metadata = message.get("metadata")
-    if isinstance(metadata, dict) and METADATA in metadata:
-        kept["metadata"] = {key: value for key, value in metadata.items() if key != METADATA}
-    return kept
+    """Return a submitted message as it is stored: a row's ``content`` is in its parts already."""
+    return {key: value for key, value in message.items() if key not in ("content", "toolCalls")}
 
 
 def same(one: Message, other: Message) -> bool:

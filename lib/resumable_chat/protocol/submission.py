@@ -11,10 +11,11 @@ from typing import Final
 import orjson
 
 from ..errors import BadRequest
-from .chunks import Chunk, decode, dumps, encode
+from .chunks import Chunk, decode, encode
 from .generation import Generation
+from .json_text import dumps
 from .limits import MAX_BATCH_BYTES, MAX_BATCH_RECORDS
-from .lists import Listing, Message, stored
+from .lists import Listing, Message, is_row, stored
 from .records import NewRecord, metered_bytes
 from .turns import Turn, read_turn, tool_results
 
@@ -64,14 +65,17 @@ class Submission:
         """Return the records to append behind the opening fence.
 
         ``new_chat`` says that the chat may be empty, so that the whole list is stored, as far as it fits. ``known`` is
-        the list that was stored last, if nothing can have changed since but by its answer.
+        the list that was stored last, if nothing can have changed since but by its answer. AG-UI rows begin a chat, but
+        change nothing in one that is there, for a row may be less than the message it stands for.
 
         Raises BadRequest (413) if the messages to be answered do not fit one append.
         """
         if self.results:
             return Body(_fitting([], self.results))
         first = self._first_turn
-        before = [stored(message) for message in self.messages[:first]]
+        earlier = self.messages[:first]
+        rows = any(is_row(message) for message in earlier)
+        before = [stored(message) for message in earlier if message["parts"] or not is_row(message)]
         bare = _fitting(self._turns(first, None), ())
         room = MAX_BATCH_BYTES - _OVERHEAD - metered_bytes(bare)
         listing, dropped = None, 0
@@ -81,7 +85,7 @@ class Submission:
             kept = tuple(item for item in items if item is not None)
             listing = Listing(kept[0]["id"] if kept else self.messages[first]["id"], None, kept)
         elif self.sender_cursor is not None:
-            listing = self._changes(before, known, room)
+            listing = Listing(self.messages[first]["id"], None) if rows else self._changes(before, known, room)
         turns = self._turns(first, listing)
         return Body(_fitting(turns, ()), dropped)
 

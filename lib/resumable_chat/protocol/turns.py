@@ -10,9 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import BadRequest
 from .chunks import Chunk, text_content, text_end, text_start
-from .lists import ROLES, Listing, Message, index_of, is_message, merge, read_listing, rewrite, same
+from .lists import Listing, Message, index_of, is_message, merge, read_listing, rewrite, same
 from .marks import TURN
 
 
@@ -199,53 +198,6 @@ def _placed(messages: Sequence[Message], at: int | None, turn: Turn, *, cuts: bo
 def _differ(old: Sequence[Message], new: Sequence[Message]) -> bool:
     """Return whether any of the old messages changed, moved or went."""
     return len(new) < len(old) or any(before is not now for before, now in zip(old, new, strict=False))
-
-
-def normalise(messages: Any) -> list[Message]:
-    """The submitted list as UIMessages with ``id``, ``role`` and ``parts``.
-
-    Takes UIMessages as they are, and AG-UI rows with ``content``: a user's or system row becomes text parts, any
-    other row stays a row for the model source (it is never stored). Raises BadRequest (400) saying what is wrong.
-    """
-    if not isinstance(messages, list):
-        raise BadRequest(400, "`messages` must be a list of messages.")
-    if not messages:
-        raise BadRequest(400, "`messages` is empty: send at least the message to be answered.")
-    return [_normalise(message, f"messages[{index}]") for index, message in enumerate(messages)]
-
-
-def _normalise(message: Any, where: str) -> Message:
-    if not isinstance(message, dict):
-        raise BadRequest(400, f"`{where}` must be an object with `id`, `role` and `parts`.")
-    if not isinstance(message.get("role"), str) or message["role"] not in ROLES:
-        raise BadRequest(400, f"`{where}.role` must be one of {', '.join(sorted(ROLES))}.")
-    if not isinstance(message.get("id"), str) or not message["id"]:
-        raise BadRequest(400, f"`{where}.id` must be a string that is not empty.")
-    parts = message.get("parts")
-    if isinstance(parts, list):
-        if not all(isinstance(part, dict) and isinstance(part.get("type"), str) for part in parts):
-            raise BadRequest(400, f"`{where}.parts` must be a list of objects with a `type`.")
-        return message
-    if parts is not None:
-        raise BadRequest(400, f"`{where}.parts` must be a list.")
-    content = message.get("content")
-    if isinstance(content, str):
-        rows: list[Any] = [{"type": "text", "content": content}] if content else []
-    elif isinstance(content, list):
-        rows = [_part(part, f"{where}.content[{index}]") for index, part in enumerate(content)]
-    elif content is None and message["role"] not in ("user", "system"):
-        rows = []
-    else:
-        raise BadRequest(400, f"`{where}` needs `parts` (a list) or `content` (a string or a list).")
-    return {**message, "parts": rows}
-
-
-def _part(part: Any, where: str) -> Any:
-    if not isinstance(part, dict) or not isinstance(part.get("type"), str):
-        raise BadRequest(400, f"`{where}` must be an object with a `type`.")
-    if part["type"] == "text" and isinstance(part.get("text"), str):
-        return {"type": "text", "content": part["text"]}
-    return part
 
 
 def tool_results(messages: Sequence[Message]) -> list[Chunk]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from ..protocol.chunks import Chunk, dumps
+from ..protocol.chunks import Chunk
+from ..protocol.json_text import dumps
 from ..protocol.merge import can_merge, merge_run
 
 MEDIA_TYPE: Final = "text/event-stream"

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from ..protocol import tokens
-from ..protocol.chunks import Chunk, decode, dumps
+from ..protocol.chunks import Chunk, decode
+from ..protocol.json_text import dumps
 from ..protocol.marks import is_mark
 from ..protocol.open_parts import OpenParts
 from ..protocol.records import Kind, Record, fence_token, kind
@@ -150,8 +151,8 @@ class SessionView:
             self._past_turns[self._turn_now.run_id] = self._turn_now
         self._turn_now = None
         if self._opened and self.running and self._snapshots:
-            self.skipped += self._fold.process_many(
-                (stored.chunk, stored.seq_num, stored.timestamp) for stored in self._chunks
+            self.skipped += len(
+                self._fold.process_many((stored.chunk, stored.seq_num, stored.timestamp) for stored in self._chunks)
             )
             self._snapshot = None
 
@@ -216,7 +217,7 @@ class SessionView:
     def _fold_user(self, stored: Stored) -> None:
         """A user's message that another implementation wrote, as text events alone."""
         self._user_events.append(stored)
-        self.skipped += self._fold.process_many([(stored.chunk, stored.seq_num, stored.timestamp)])
+        self.skipped += self._fold.process(stored.chunk, seq=stored.seq_num, timestamp=stored.timestamp) is not None
         self._snapshot = None
         if stored.chunk["type"] == "TEXT_MESSAGE_END":
             self._announce = True

@@ -17,9 +17,9 @@ from ..log.port import Log
 from ..protocol.claim import Busy, Conflict, Used
 from ..protocol.outcomes import DEFAULT_ERROR
 from ..protocol.stop import Stopped
-from ..protocol.turns import normalise
 from ..settings import MIN_LEASE_MS, Delivery, Mode, S2Settings, Settings, open_log
 from ..sources.port import Source
+from ..wire.messages import read_messages
 from .background import Background
 from .responses import ReplayResponse, leave
 
@@ -126,7 +126,7 @@ class ResumableChat:
             if self._mode != "session":
                 raise ConfigurationError(f"make_session_response is for mode 'session'; this chat is {self._mode!r}.")
             request = SendRequest(
-                messages=normalise(messages),
+                messages=read_messages(messages),
                 run_id=run_id,
                 sender_cursor=seen,
                 data=data or {},
