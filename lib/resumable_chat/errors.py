@@ -5,7 +5,8 @@
     * AppendConditionFailed
       * FencingTokenMismatch: another writer holds the stream; carries the current token
       * SeqNumMismatch: the tail moved; carries the next sequence number
-    * RecordTooLarge: a batch over the limits of ``log.port``
+    * RecordTooLarge: a batch over the limits of ``protocol.limits``
+    * LogRequestRefused: a call that no log can carry out, for example with a stream name that is too long
     * LogUnavailable: the log cannot be reached, is locked, or is full; trying again later may work
       * AppendOutcomeUnknown: the append may have landed; retry it under the same ``match_seq_num``
   * ConfigurationError: the settings do not describe one log
@@ -48,7 +49,11 @@ class SeqNumMismatch(AppendConditionFailed):
 
 
 class RecordTooLarge(LogError):
-    """A batch is over the limits in ``resumable_chat.log.port``; nothing was written."""
+    """A batch is over the limits in ``resumable_chat.protocol.limits``; nothing was written."""
+
+
+class LogRequestRefused(LogError):
+    """The call itself is wrong, and would fail again. Nothing was written; the message says what to change."""
 
 
 class LogUnavailable(LogError):

@@ -15,6 +15,8 @@ from resumable_chat.errors import LogError, LogUnavailable
 from resumable_chat.log.sqlite import SqliteLog
 from resumable_chat.protocol.records import NewRecord, fence
 
+from ...virtual import run
+
 _WRITER = """
 import asyncio, sys
 from resumable_chat.log.sqlite import SqliteLog
@@ -94,7 +96,12 @@ async def test_two_processes_append_to_one_stream(tmp_path: Path) -> None:
     """Numbers stay without gaps when two processes write at once."""
     path = tmp_path / "log.db"
     others = [writer(path), writer(path)]
-    await asyncio.gather(*(asyncio.to_thread(lambda o=o: [tell(o, str(n)) for n in range(30)]) for o in others))
+
+    def tell_all(process: subprocess.Popen[str]) -> None:
+        for number in range(30):
+            tell(process, str(number))
+
+    await asyncio.gather(*(asyncio.to_thread(tell_all, other) for other in others))
     for other in others:
         end(other)
     log = SqliteLog(path)
@@ -174,3 +181,29 @@ async def test_many_tasks_share_commits(tmp_path: Path) -> None:
     for index in range(50):
         assert (await log.tail(f"s{index}")).seq_num == 21
     await log.close()
+
+
+def test_closing_ends_at_its_deadline(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A thread that hangs is left to itself, and the log says so; appends under way hear that nobody knows."""
+    path = tmp_path / "log.db"
+
+    async def make() -> None:
+        log = SqliteLog(path)
+        await log.append("s", [NewRecord(b"a")])
+        await log.close()
+
+    asyncio.run(make())
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+
+    async def hang() -> object:
+        log = SqliteLog(path, busy_timeout=30)
+        appending = asyncio.ensure_future(log.append("s", [NewRecord(b"b")]))
+        await asyncio.sleep(0)
+        await log.close()
+        return (await asyncio.gather(appending, return_exceptions=True))[0]
+
+    assert isinstance(run(hang()), LogUnavailable)
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert "still run" in caplog.text

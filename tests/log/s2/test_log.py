@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import os
 import time
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from h2.config import H2Configuration
-from h2.connection import H2Connection
-from h2.events import RequestReceived
 from s2_sdk import Encryption
 
 from lambda_asgi import Background
 from resumable_chat import ResumableChat, create_resumable_chat
 from resumable_chat.errors import AppendOutcomeUnknown, LogError, LogUnavailable
-from resumable_chat.log import s2 as module
 from resumable_chat.log.s2 import S2Log
 from resumable_chat.protocol.limits import MAX_BATCH_BYTES
 from resumable_chat.protocol.records import NewRecord, fence
 
-from ..chats import Tab, Words, chunks_of, replayed, story, user
-from ..servers import Lite, free_port
-from .engines import S2_ENDPOINT, fresh_basin
+from ...chats import Tab, Words, chunks_of, replayed, story, user
+from ...servers import Lite, free_port
+from ..engines import S2_ENDPOINT, fresh_basin
+from .servers import Refusing, Wire, served, silent
 
 pytestmark = pytest.mark.skipif(not S2_ENDPOINT, reason="needs S2 Lite: run `make test-s2`")
 
@@ -85,42 +82,13 @@ async def test_an_endpoint_that_does_not_answer_is_named() -> None:
 async def test_a_server_that_never_answers_is_given_up() -> None:
     """A connection that is accepted and then silent ends at the deadline."""
 
-    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while await reader.read(1024):
-            pass
-        writer.close()
-
-    server = await asyncio.start_server(silent, "127.0.0.1", 0)
-    endpoint = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    log = log_of("some-basin", endpoint, timeout=0.2)
-    for call in (log.append("s", [NewRecord(b"a")]), log.tail("s")):
-        async with asyncio.timeout(10):
-            with pytest.raises(LogUnavailable):
-                await call
-    await log.close()
-    server.close()
-
-
-class Refusing(asyncio.Protocol):
-    """A server of HTTP/2 that answers every request with one status."""
-
-    def __init__(self, status: int) -> None:
-        self._status = status
-        self._h2 = H2Connection(H2Configuration(client_side=False))
-
-    def connection_made(self, transport: Any) -> None:
-        self._transport = transport
-        self._h2.initiate_connection()
-        transport.write(self._h2.data_to_send())
-
-    def data_received(self, data: bytes) -> None:
-        for event in self._h2.receive_data(data):
-            if isinstance(event, RequestReceived):
-                body = json.dumps({"code": "no", "message": "because"}).encode()
-                headers = [(":status", str(self._status)), ("content-type", "application/json")]
-                self._h2.send_headers(event.stream_id, headers)
-                self._h2.send_data(event.stream_id, body, end_stream=True)
-        self._transport.write(self._h2.data_to_send())
+    async with silent() as endpoint:
+        log = log_of("some-basin", endpoint, timeout=0.2)
+        for call in (log.append("s", [NewRecord(b"a")]), log.tail("s")):
+            async with asyncio.timeout(10):
+                with pytest.raises(LogUnavailable):
+                    await call
+        await log.close()
 
 
 @pytest.mark.parametrize(
@@ -134,26 +102,24 @@ class Refusing(asyncio.Protocol):
 )
 async def test_a_refusal_says_what_to_set(status: int, says: str) -> None:
     """A bad token, too many requests and a broken server: each has its own text, and none of them hangs."""
-    server = await asyncio.get_running_loop().create_server(lambda: Refusing(status), "127.0.0.1", 0)
-    endpoint = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    for text in await refused(log_of("some-basin", endpoint)):
-        assert says in text and "because" in text and "ignored" not in text
-    server.close()
+    async with served(lambda: Refusing(status)) as endpoint:
+        for text in await refused(log_of("some-basin", endpoint)):
+            assert says in text and "because" in text and "ignored" not in text
 
 
 async def test_an_idle_client_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a freeze the old connections are not trusted: the next call uses new ones, and succeeds at once."""
-    log = log_of(await fresh_basin())
-    await log.append("s", [NewRecord(b"a")])
-    before = log._current
-    await log.append("s", [NewRecord(b"b")])
-    assert log._current is before
-    now = time.time()
-    monkeypatch.setattr(module.time, "time", lambda: now + 300)
-    await log.append("s", [NewRecord(b"c")])
-    assert log._current is not before
-    assert (await log.tail("s")).seq_num == 3
-    await log.close()
+    async with Wire() as wire:
+        log = log_of(await fresh_basin(), wire.endpoint)
+        await log.append("s", [NewRecord(b"a")])
+        await log.append("s", [NewRecord(b"b")])
+        assert wire.opened == 1
+        now = time.time()
+        monkeypatch.setattr(time, "time", lambda: now + 300)
+        await log.append("s", [NewRecord(b"c")])
+        assert wire.opened == 2
+        assert (await log.tail("s")).seq_num == 3
+        await log.close()
 
 
 def key() -> str:
@@ -210,52 +176,6 @@ async def test_what_is_stored_encrypted_is_not_readable_on_the_server(tmp_path: 
         stored = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
         found[cipher] = [word in stored for word in (b"swordfish", b"halibut")]
     assert found == {None: [True, True], Encryption.AES_256_GCM: [False, False]}
-
-
-class Wire:
-    """A way to the server that can go dead without a word, as a NAT forgets the connections of a frozen function."""
-
-    def __init__(self) -> None:
-        self.endpoint = ""
-        self.opened = 0
-        self._dead: set[int] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def __aenter__(self) -> Wire:
-        self._server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
-        self.endpoint = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def die(self) -> None:
-        """From now on nothing gets through what is open; new connections work."""
-        self._dead |= set(range(self.opened))
-
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        number, self.opened = self.opened, self.opened + 1
-        address = S2_ENDPOINT.removeprefix("http://").split(":")
-        there, to = await asyncio.open_connection(address[0], int(address[1]))
-
-        async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-            while data := await source.read(65536):
-                if number not in self._dead:
-                    sink.write(data)
-                    await sink.drain()
-            if number not in self._dead:
-                sink.close()
-
-        tasks = {asyncio.create_task(pump(reader, to)), asyncio.create_task(pump(there, writer))}
-        self._tasks |= tasks
-        try:
-            await asyncio.gather(*tasks)
-        finally:
-            to.close()
-            writer.close()
 
 
 async def test_a_connection_that_died_without_a_word_is_given_up() -> None:
@@ -345,3 +265,35 @@ async def test_a_server_that_is_gone_for_a_while_loses_nothing(tmp_path: Path, f
         await chat.close()
     finally:
         lite.kill()
+
+
+async def test_a_follower_never_goes_back(tmp_path: Path) -> None:
+    """S2 comes back with an empty disk: only records past those that were read are delivered, each once."""
+    first, second = Lite(tmp_path / "first"), Lite(tmp_path / "second")
+    for lite in (first, second):
+        (tmp_path / "first").mkdir(exist_ok=True)
+        (tmp_path / "second").mkdir(exist_ok=True)
+        await lite.start()
+    try:
+        basin = await fresh_basin(endpoint=first.endpoint)
+        await fresh_basin(endpoint=second.endpoint, name=basin)
+        async with Wire(first.endpoint) as wire:
+            log, other = log_of(basin, wire.endpoint), log_of(basin, second.endpoint)
+            await log.append("s", [NewRecord(b"%d" % index) for index in range(4)])
+            async with asyncio.timeout(30), aclosing(log.follow("s", 1)) as batches:
+                assert [record.seq_num for record in await anext(batches)] == [1, 2, 3]
+                waiting = asyncio.ensure_future(anext(batches))
+                await asyncio.sleep(0.2)
+                wire.lead_to(second.endpoint)
+                for index in range(6):
+                    await other.append("s", [NewRecord(b"new %d" % index)])
+                    await asyncio.sleep(0.2)
+                got = await waiting
+                while got[-1].seq_num < 5:
+                    got = [*got, *await anext(batches)]
+                assert [(record.seq_num, record.body) for record in got] == [(4, b"new 4"), (5, b"new 5")]
+            await log.close()
+            await other.close()
+    finally:
+        first.kill()
+        second.kill()
