@@ -32,6 +32,9 @@ class SendBody(BaseModel):
     id: str = Field(description="The chat.", examples=["chat-7"])
     messages: list[Message] = Field(min_length=1)
     runId: str | None = Field(default=None, description="Idempotency key: the same send twice runs once.")  # noqa: N815
+    parentRunId: str | None = Field(default=None, description="The run that this one continues.")  # noqa: N815
+    resume: list[dict[str, Any]] | None = Field(default=None, description="Answers to the interrupts of that run.")
+    tools: list[dict[str, Any]] | None = Field(default=None, description="The client's own tools.")
     data: dict[str, Any] | None = Field(default=None, description="Passed to the model as `context.data`.")
 
 
@@ -85,6 +88,7 @@ STOP_PARAMETERS: Final = [
 ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     400: {"model": Problem, "description": "The request is malformed; `detail` names the field."},
     401: {"model": Problem, "description": "The caller is not authenticated."},
-    409: {"model": Problem, "description": "An answer is being written in this chat."},
+    409: {"model": Problem, "description": "An answer is being written in this chat; `Retry-After` says when to ask."},
+    422: {"model": Problem, "description": "The `runId` was sent before with another message."},
     503: {"model": Problem, "description": "The log cannot be reached; nothing was lost."},
 }
