@@ -76,18 +76,21 @@ class Submission:
         earlier = self.messages[:first]
         rows = any(is_row(message) for message in earlier)
         before = [stored(message) for message in earlier if message["parts"] or not is_row(message)]
-        bare = _fitting(self._turns(first, None), ())
-        room = MAX_BATCH_BYTES - _OVERHEAD - metered_bytes(bare)
         listing, dropped = None, 0
         if new_chat and before:
-            items = _newest(before, room, keep_system=True)
+            items = _newest(before, self._room(first))
             dropped = sum(item is None for item in items)
             kept = tuple(item for item in items if item is not None)
             listing = Listing(kept[0]["id"] if kept else self.messages[first]["id"], None, kept)
         elif self.sender_cursor is not None:
-            listing = Listing(self.messages[first]["id"], None) if rows else self._changes(before, known, room)
-        turns = self._turns(first, listing)
-        return Body(_fitting(turns, ()), dropped)
+            unchanged = rows or not before
+            listing = Listing(self.messages[first if rows else 0]["id"], None) if unchanged else None
+            listing = listing or self._changes(before, known, self._room(first))
+        return Body(_fitting(self._turns(first, listing), ()), dropped)
+
+    def _room(self, first: int) -> int:
+        """Return how many bytes the turns leave for what comes before them."""
+        return MAX_BATCH_BYTES - _OVERHEAD - metered_bytes(_fitting(self._turns(first, None), ()))
 
     def _changes(self, before: Sequence[Message], known: Digests | None, room: int) -> Listing:
         """Return what may have changed before the turn."""
@@ -107,7 +110,7 @@ class Submission:
             same = max(0, len(before) - WINDOW_IDS)
             named = list(before[same:])
             room = min(room, WINDOW_BYTES)
-        whole = iter(_newest([item for item in named if not isinstance(item, str)], room, keep_system=True))
+        whole = iter(_newest([item for item in named if not isinstance(item, str)], room))
         items = [item if isinstance(item, str) else next(whole) or item["id"] for item in named]
         return Listing(first, before[same - 1]["id"] if same else None, tuple(items))
 
@@ -159,14 +162,14 @@ class Submission:
         return read_turn(decode(encode(turn.chunk())) or {}) or turn
 
 
-def _newest(messages: Sequence[Message], room: int, *, keep_system: bool) -> list[Message | None]:
+def _newest(messages: Sequence[Message], room: int) -> list[Message | None]:
     """Return the messages, with None for those that do not fit ``room`` bytes.
 
     A leading system message comes first, then the newest, without a gap.
     """
     kept: list[Message | None] = [None] * len(messages)
     order = list(range(len(messages)))[::-1]
-    if keep_system and messages and messages[0]["role"] in ("system", "developer"):
+    if messages and messages[0]["role"] in ("system", "developer"):
         order = [0, *order[:-1]]
     for index in order:
         room -= len(dumps(messages[index])) + 1
