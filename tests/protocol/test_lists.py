@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from resumable_chat.protocol.lists import Listing, index_of, is_row, merge, read_listing, replaced, rewrite, same
+from resumable_chat.protocol.lists import Listing, index_of, merge, read_listing, replaced, rewrite, same
 
 from ..chats import assistant, user
 
@@ -68,12 +68,3 @@ def test_messages_too_deep_to_compare_are_not_the_same() -> None:
 def test_the_last_message_with_an_id_is_found() -> None:
     """None for an id that nobody has."""
     assert (index_of([U1, A1, U1], "u1"), index_of([U1], None), index_of([{}], None)) == (2, None, 0)
-
-
-@pytest.mark.parametrize(
-    ("message", "row"),
-    [(U1, False), ({**U1, "content": "x"}, True), ({**A1, "toolCalls": []}, True), ({**U1, "role": "tool"}, True)],
-)
-def test_rows_are_told_from_messages(message: Any, row: bool) -> None:
-    """By the fields that only rows have."""
-    assert is_row(message) is row

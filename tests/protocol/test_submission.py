@@ -222,7 +222,9 @@ def test_results_of_client_tools_are_stored_in_place_of_a_turn() -> None:
     submission = Submission([U1, row], "r", 3)
     [record] = submission.body(new_chat=False, known=None).records
     chunk = decode(record.body)
-    assert chunk is not None and (chunk["type"], chunk["toolCallId"]) == ("TOOL_CALL_RESULT", "c")
+    assert chunk == {"type": "TOOL_CALL_RESULT", "toolCallId": "c", "messageId": "t", "content": "1"}
+    two = Submission([U1, row, {**row, "id": "t2", "toolCallId": "d"}], "r").body(new_chat=True, known=None)
+    assert [(decode(record.body) or {})["toolCallId"] for record in two.records] == ["c", "d"]
     token = "session-00000000"
     assert submission.repeats(generation(token, chunk)) and submission.repeats(generation(token))
     assert not submission.repeats(generation(token, {**chunk, "content": "2"}))

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resumable_chat.protocol.lists import Listing
-from resumable_chat.protocol.turns import Turn, apply_turn, edit_of, read_turn, tool_results
-from resumable_chat.wire.messages import read_messages
+from resumable_chat.protocol.turns import Turn, apply_turn, edit_of, read_turn
 
 from ..chats import assistant, user
 
@@ -77,19 +76,6 @@ def test_a_turn_lands_where_it_hangs(turn: Turn, newest: int, expected: list[str
     assert ids(messages) == expected
     if not turn.pending:
         assert turn.message in messages
-
-
-def test_results_of_client_tools_are_stored_as_chunks() -> None:
-    """The tool rows that end an AG-UI list become TOOL_CALL_RESULTs, in order."""
-    listed = read_messages(
-        [
-            {"id": "u", "role": "user", "content": "a"},
-            {"id": "t1", "role": "tool", "toolCallId": "c1", "content": "1"},
-            {"id": "t2", "role": "tool", "toolCallId": "c2", "content": "2"},
-        ]
-    )
-    assert [(chunk["toolCallId"], chunk["content"]) for chunk in tool_results(listed)] == [("c1", "1"), ("c2", "2")]
-    assert tool_results(listed[:1]) == []
 
 
 # --- Whatever a log holds -----------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ listing names what it knows to be stored already, and holds what may be new or c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,16 +55,6 @@ def read_listing(value: Any) -> Listing | None:
     if not all(isinstance(item, str) or is_message(item) for item in items):
         return None
     return Listing(first, after, tuple(items))
-
-
-def is_row(message: Mapping[str, Any]) -> bool:
-    """Return whether a submitted message is an AG-UI row, whose parts may be less than the message it stands for."""
-    return "content" in message or "toolCalls" in message or message["role"] in ("tool", "reasoning", "activity")
-
-
-def stored(message: Mapping[str, Any]) -> Message:
-    """Return a submitted message as it is stored: a row's ``content`` is in its parts already."""
-    return {key: value for key, value in message.items() if key not in ("content", "toolCalls")}
 
 
 def same(one: Message, other: Message) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -15,9 +15,9 @@ from .chunks import Chunk, decode, encode
 from .generation import Generation
 from .json_text import dumps
 from .limits import MAX_BATCH_BYTES, MAX_BATCH_RECORDS
-from .lists import Listing, Message, is_row, stored
+from .lists import Listing, Message
 from .records import NewRecord, metered_bytes
-from .turns import Turn, read_turn, tool_results
+from .turns import Turn, read_turn
 
 _OVERHEAD: Final = 4096
 """Bytes kept free in the batch for the opening fence."""
@@ -54,7 +54,7 @@ class Submission:
     @cached_property
     def results(self) -> list[Chunk]:
         """TOOL_CALL_RESULT chunks for the client tools' rows that end the list, stored in place of a turn."""
-        return tool_results(self.messages)
+        return _tool_results(self.messages)
 
     @cached_property
     def digests(self) -> Digests:
@@ -74,8 +74,8 @@ class Submission:
             return Body(_fitting([], self.results))
         first = self._first_turn
         earlier = self.messages[:first]
-        rows = any(is_row(message) for message in earlier)
-        before = [stored(message) for message in earlier if message["parts"] or not is_row(message)]
+        rows = any(_is_row(message) for message in earlier)
+        before = [_stored(message) for message in earlier if message["parts"] or not _is_row(message)]
         listing, dropped = None, 0
         if new_chat and before:
             items = _newest(before, self._room(first))
@@ -131,7 +131,7 @@ class Submission:
         messages, last = self.messages, len(self.messages) - 1
         return [
             Turn(
-                message=stored(messages[index]),
+                message=_stored(messages[index]),
                 after=messages[index - 1]["id"] if index else None,
                 seen=self.sender_cursor,
                 run_id=self.run_id,
@@ -160,6 +160,27 @@ class Submission:
         """The turn to be answered, as a reader gets it back."""
         turn = self._turns(len(self.messages) - 1, None)[0]
         return read_turn(decode(encode(turn.chunk())) or {}) or turn
+
+
+def _is_row(message: Mapping[str, Any]) -> bool:
+    """Return whether a submitted message is an AG-UI row, whose parts may be less than the message it stands for."""
+    return "content" in message or "toolCalls" in message or message["role"] in ("tool", "reasoning", "activity")
+
+
+def _stored(message: Mapping[str, Any]) -> Message:
+    """Return a submitted message as it is stored: a row's ``content`` is in its parts already."""
+    return {key: value for key, value in message.items() if key not in ("content", "toolCalls")}
+
+
+def _tool_results(messages: Sequence[Message]) -> list[Chunk]:
+    """Return TOOL_CALL_RESULTs for the client tools' rows that end the list."""
+    results: list[Chunk] = []
+    for message in reversed(messages):
+        if message["role"] != "tool" or not isinstance(message.get("toolCallId"), str):
+            break
+        result = {"type": "TOOL_CALL_RESULT", "toolCallId": message["toolCallId"], "messageId": message["id"]}
+        results.insert(0, {**result, "content": message.get("content", "")})
+    return results
 
 
 def _newest(messages: Sequence[Message], room: int) -> list[Message | None]:
@@ -193,11 +214,10 @@ def _digest(message: Message) -> bytes:
 
 
 def _fitting(turns: Sequence[Turn], results: Sequence[Chunk]) -> list[NewRecord]:
-    after = [NewRecord(encode(chunk)) for chunk in results]
-    bare = [NewRecord(encode(turn.chunk())) for turn in turns]
-    # The text events only repeat, for other readers, what the turn says.
-    events = [NewRecord(encode(chunk)) for turn in turns[-1:] for chunk in turn.text_events()]
-    for records in ([*bare, *events, *after], [*bare, *after]):
+    after = [encode(result) for result in results]
+    for with_events in (True, False):
+        bodies = [body for turn in turns for body in turn.bodies(with_events=with_events and turn is turns[-1])]
+        records = [NewRecord(body) for body in (*bodies, *after)]
         if metered_bytes(records) <= MAX_BATCH_BYTES - _OVERHEAD and len(records) < MAX_BATCH_RECORDS:
             return records
     raise BadRequest(

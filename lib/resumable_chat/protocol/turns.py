@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .chunks import Chunk, text_content, text_end, text_start
+from .chunks import Chunk, encode, text_content, text_end, text_start
 from .lists import Listing, Message, index_of, is_message, merge, read_listing, rewrite, same
 from .marks import TURN
 
@@ -53,6 +53,10 @@ class Turn:
             for part in self.message["parts"]
             if isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("content"), str)
         )
+
+    def bodies(self, *, with_events: bool) -> list[bytes]:
+        """Return the turn as record bodies. The text events only repeat, for other readers, what the turn says."""
+        return [encode(chunk) for chunk in (self.chunk(), *(self.text_events() if with_events else ()))]
 
     def text_events(self) -> list[Chunk]:
         """Return the message for readers that know only text events; nothing unless it is a user's."""
@@ -198,14 +202,3 @@ def _placed(messages: Sequence[Message], at: int | None, turn: Turn, *, cuts: bo
 def _differ(old: Sequence[Message], new: Sequence[Message]) -> bool:
     """Return whether any of the old messages changed, moved or went."""
     return len(new) < len(old) or any(before is not now for before, now in zip(old, new, strict=False))
-
-
-def tool_results(messages: Sequence[Message]) -> list[Chunk]:
-    """TOOL_CALL_RESULT chunks for the AG-UI rows of client tools that end the list; none if it ends otherwise."""
-    results: list[Chunk] = []
-    for message in reversed(messages):
-        if message["role"] != "tool" or not isinstance(message.get("toolCallId"), str):
-            break
-        result = {"type": "TOOL_CALL_RESULT", "toolCallId": message["toolCallId"], "messageId": message["id"]}
-        results.insert(0, {**result, "content": message.get("content", "")})
-    return results
