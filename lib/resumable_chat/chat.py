@@ -20,6 +20,7 @@ from .protocol import tokens
 from .protocol.chunks import encode
 from .protocol.claim import Busy, Conflict, Repeated, Used
 from .protocol.history import History
+from .protocol.json_text import well_formed
 from .protocol.marks import runs_mark
 from .protocol.outcomes import DEFAULT_ERROR, Ending
 from .protocol.records import NewRecord, trim
@@ -75,8 +76,8 @@ class SendRequest:
     thread_id: str | None = None
     deadline: float | None = None
     parent_run_id: str | None = None
-    resume: Sequence[Mapping[str, Any]] = ()
-    tools: Sequence[Mapping[str, Any]] = ()
+    resume: Mapping[str, Any] | Sequence[Any] = ()
+    tools: Sequence[Any] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +233,7 @@ class Chat:
             run_id=claim.run_id,
             thread_id=request.thread_id or claim.stream,
             message_id=f"msg-{tokens.random_nonce(12)}",
-            messages=request.messages,
+            messages=well_formed(request.messages),
             data=request.data,
             deadline=request.deadline,
             asked_id=next(asked, None),

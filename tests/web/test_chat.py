@@ -53,6 +53,23 @@ def snapshot(frames: list[tuple[int, dict[str, Any]]]) -> list[tuple[str, str]]:
 # --- Sending ------------------------------------------------------------------------------------------------
 
 
+async def test_half_a_character_does_not_reach_a_model(tmp_path: Path) -> None:
+    """The model gets U+FFFD, which every client library can encode; the chat keeps what was sent."""
+    seen: list[Any] = []
+
+    async def source(messages: Any, context: Any) -> Any:
+        seen.extend(messages)
+        yield {"type": "TEXT_MESSAGE_CONTENT", "messageId": context.message_id, "delta": "answer"}
+
+    async with fresh_log(tmp_path) as log:
+        chat = ResumableChat(log)
+        response = await chat.make_session_response("s", messages=[user("u1", "half \ud83d")], source=source)
+        assert response.status_code == 202
+        assert [message["parts"][0]["content"] for message in seen] == ["half \ufffd"]
+        assert snapshot(await replayed(chat, "s"))[0] == ("u1", "half \ud83d")
+        await chat.close()
+
+
 async def test_a_send_stores_the_message_the_answer_and_its_end(tmp_path: Path) -> None:
     """One generation: opening fence, the turn, its text events, the run, the terminal fence."""
     async with fresh_log(tmp_path) as log:

@@ -52,8 +52,8 @@ class Run:
     """Loop time at which the platform ends this process."""
     asked_id: str | None = None
     parent_run_id: str | None = None
-    resume: Sequence[Mapping[str, Any]] = ()
-    tools: Sequence[Mapping[str, Any]] = ()
+    resume: Mapping[str, Any] | Sequence[Any] = ()
+    tools: Sequence[Any] = ()
 
 
 def default_on_error(error: BaseException) -> str:

@@ -253,16 +253,24 @@ def join_surrogates(text: str) -> str:
 
 
 def well_formed(value: Any) -> Any:
-    """Return a JSON value with U+FFFD for each lone surrogate, which UTF-8 cannot hold.
+    """Return a JSON value with U+FFFD for each lone surrogate, which UTF-8 cannot hold. Without any, return the value.
 
     For what leaves for a model or another program. Browsers get escapes, so that halves of a character can meet.
     """
-    if type(value) is str:
+    try:
+        orjson.dumps(value)
+    except TypeError:
+        return _repaired(value)
+    return value
+
+
+def _repaired(value: Any) -> Any:
+    if isinstance(value, str):
         if value.isascii() or not _SURROGATE.search(value):
             return value
         return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    if type(value) is list:
-        return [well_formed(item) for item in value]
-    if type(value) is dict:
-        return {well_formed(key): well_formed(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_repaired(item) for item in value]
+    if isinstance(value, dict):
+        return {_repaired(key): _repaired(item) for key, item in value.items()}
     return value

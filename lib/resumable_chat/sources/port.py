@@ -35,9 +35,9 @@ class SourceContext:
     data: Mapping[str, Any] = field(default_factory=dict)
     deadline: float | None = None
     aborted: asyncio.Event = field(default_factory=asyncio.Event)
-    resume: Sequence[Mapping[str, Any]] = ()
+    resume: Mapping[str, Any] | Sequence[Any] = ()
     parent_run_id: str | None = None
-    tools: Sequence[Mapping[str, Any]] = ()
+    tools: Sequence[Any] = ()
 
 
 Messages = Sequence[Mapping[str, Any]]

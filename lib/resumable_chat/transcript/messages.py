@@ -46,8 +46,7 @@ class MessageList:
 
     def append(self, message: Message) -> None:
         """Add a message at the end."""
-        if id(message) in self._positions:
-            message = dict(message)
+        message = self._own(message)
         self._positions[id(message)] = len(self._list)
         self._list.append(message)
         self._index(message)
@@ -57,6 +56,7 @@ class MessageList:
         at = self._place(message_id)
         if at is None:
             return False
+        message = self._own(message)
         self._list.insert(at, message)
         self._renumber(at)
         self._index(message)
@@ -69,7 +69,7 @@ class MessageList:
             return False
         at = self._positions.pop(id(named[0]))
         self._unindex(named[0])
-        self._list[at] = message
+        message = self._list[at] = self._own(message)
         self._positions[id(message)] = at
         self._index(message)
         return True
@@ -102,6 +102,13 @@ class MessageList:
     def holds(self, message: Message, call_id: Any) -> None:
         """Take note that a tool call was added to a message of the list."""
         self._enter(self._by_call.setdefault(call_id, []), message)
+
+    def _own(self, message: Message) -> Message:
+        """Return the message, or a copy if the list holds it already or some of its parts are not objects."""
+        parts = message.get("parts")
+        if type(parts) is not list or not all(type(part) is dict for part in parts):
+            return {**message, "parts": [part for part in parts if type(part) is dict] if type(parts) is list else []}
+        return dict(message) if id(message) in self._positions else message
 
     def _place(self, message_id: Any) -> int | None:
         """Return the position behind the first message with this id, 0 for None."""

@@ -127,7 +127,8 @@ class StreamProcessor:
             shapes.check(kind, chunk)
             self._fold.seq_num = seq
             self._fold.ids_made = 0
-            self._fold.now = chunk["timestamp"] if is_moment(chunk.get("timestamp")) else timestamp
+            now = chunk["timestamp"] if is_moment(chunk.get("timestamp")) else timestamp
+            self._fold.now = now if is_moment(now) else 0
             handle(self._fold, chunk)
         except Unfoldable as error:
             return Refused(seq, str(error))

@@ -111,8 +111,8 @@ class ResumableChat:
         thread_id: str | None = None,
         deadline: float | None = None,
         parent_run_id: str | None = None,
-        resume: Sequence[Mapping[str, Any]] = (),
-        tools: Sequence[Mapping[str, Any]] = (),
+        resume: Mapping[str, Any] | Sequence[Any] | None = None,
+        tools: Sequence[Any] = (),
     ) -> Response:
         """Store the user's message, answer 202, and run ``source`` behind the response.
 
@@ -133,7 +133,7 @@ class ResumableChat:
                 thread_id=thread_id,
                 deadline=deadline,
                 parent_run_id=parent_run_id,
-                resume=resume,
+                resume=resume or (),
                 tools=tools,
             )
             sent = await self._chat.send(stream, request, source)

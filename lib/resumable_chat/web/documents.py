@@ -32,10 +32,13 @@ class SendBody(BaseModel):
     id: str = Field(description="The chat.", examples=["chat-7"])
     messages: list[Message] = Field(min_length=1)
     runId: str | None = Field(default=None, description="Idempotency key: the same send twice runs once.")  # noqa: N815
-    parentRunId: str | None = Field(default=None, description="The run that this one continues.")  # noqa: N815
-    resume: list[dict[str, Any]] | None = Field(default=None, description="Answers to the interrupts of that run.")
-    tools: list[dict[str, Any]] | None = Field(default=None, description="The client's own tools.")
     data: dict[str, Any] | None = Field(default=None, description="Passed to the model as `context.data`.")
+    from_: int | None = Field(default=None, alias="from", ge=0, description="The id of the last event received.")
+    parentRunId: str | None = Field(default=None, description="The run that this one continues.")  # noqa: N815
+    resume: list[Any] | dict[str, Any] | None = Field(
+        default=None, description="Answers to the interrupts of that run."
+    )
+    tools: list[Any] | None = Field(default=None, description="The tools that the client offers to the model.")
 
 
 class Problem(BaseModel):

@@ -10,7 +10,7 @@ from typing import Any, Final
 from starlette.requests import Request
 
 from ..errors import BadRequest
-from ..protocol.json_text import MAX_VALUE_DEPTH, NotJson, loads
+from ..protocol.json_text import MAX_VALUE_DEPTH, NotJson, loads, well_formed
 
 MAX_BODY_BYTES: Final = 6 * 1024 * 1024
 """Largest body, in bytes: what Lambda takes. The same holds elsewhere, so that nothing fails only on Lambda."""
@@ -33,8 +33,8 @@ class SendRequest:
     seen: int | None
     data: Mapping[str, Any]
     parent_run_id: str | None = None
-    resume: Sequence[Mapping[str, Any]] = ()
-    tools: Sequence[Mapping[str, Any]] = ()
+    resume: Mapping[str, Any] | Sequence[Any] | None = None
+    tools: Sequence[Any] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,8 @@ async def read_send(request: Request) -> SendRequest:
         seen=_cursor(body.get("from"), "from"),
         data=_typed(body, "data", (dict,), "an object") or {},
         parent_run_id=_run_id(body.get("parentRunId"), "parentRunId"),
-        resume=_objects(body, "resume"),
-        tools=_objects(body, "tools"),
+        resume=_typed(body, "resume", (dict, list), "a list or an object"),
+        tools=_typed(body, "tools", (list,), "a list") or (),
     )
 
 
@@ -106,11 +106,11 @@ async def _json_object(request: Request) -> dict[str, Any]:
 
 
 def _typed(body: Mapping[str, Any], name: str, types: tuple[type, ...], words: str) -> Any:
-    """Return a field of the body; None if it is missing or null."""
+    """Return a field of the body that is meant for the model; None if it is missing or null."""
     value = body.get(name)
     if value is not None and not isinstance(value, types):
         raise BadRequest(400, f"{name}: must be {words}.")
-    return value
+    return well_formed(value)
 
 
 def _chat_id(value: Any) -> str:
@@ -121,14 +121,6 @@ def _chat_id(value: Any) -> str:
             400, "id: must be 1 to 128 letters, digits, `_`, `-`, `.` or `:`, and not begin with `.` or `:`."
         )
     return value
-
-
-def _objects(body: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
-    values: list[dict[str, Any]] = _typed(body, name, (list,), "a list") or []
-    for index, value in enumerate(values):
-        if not isinstance(value, dict):
-            raise BadRequest(400, f"{name}[{index}]: must be an object.")
-    return values
 
 
 def _run_id(value: Any, name: str) -> str | None:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..errors import ChatError
+from ..protocol.json_text import well_formed
 from ..wire.messages import read_messages
 from .chat import error_response
 from .documents import ERRORS, REPLAY_PARAMETERS, SEND_BODY, STOP_PARAMETERS
@@ -56,7 +57,7 @@ async def send(host: Host, request: Request) -> Response:
             resume=wanted.resume,
             tools=wanted.tools,
         )
-    messages, source = read_messages(wanted.messages), host.source
+    messages, source = well_formed(read_messages(wanted.messages)), host.source
     return await host.chat.make_resumable(
         stream,
         lambda _, context: source(messages, replace(context, data=wanted.data)),
