@@ -219,6 +219,25 @@ def test_a_process_repeats_only_what_may_have_changed() -> None:
     run(test)
 
 
+@pytest.mark.parametrize(("size", "found"), [(10, True), (60_000, False)])
+def test_a_look_back_is_bounded_in_bytes(size: int, found: bool) -> None:
+    """A stop 500 records back is found in a chat of small records; one of large ones is not read for it."""
+
+    async def test() -> None:
+        log, source, background = CalmLog(), Words("a"), Background()
+        assert (await ResumableChat(log).stop_session("s", run_id="r")).status_code == 204
+        await log.append("s", [fence(OURS)])
+        for _ in range(50):
+            await log.append("s", [NewRecord(b"x" * size)] * 10)
+        await log.append("s", [fence("end-0000")])
+        answered = await send(ResumableChat(log), source=source, run_id="r", wait_until=background.wait_until)
+        assert answered.status_code == 202
+        await background.drain(10)
+        assert source.calls == (0 if found else 1)
+
+    run(test)
+
+
 @pytest.mark.parametrize("operation", ["read", "tail"])
 def test_a_run_whose_history_cannot_be_read_fails_in_half_the_lease(operation: str) -> None:
     """Nobody can tell whether it ran before, so its source is not called, and its chat is not locked."""

@@ -14,6 +14,7 @@ from ..log.port import Log
 from ..protocol import tokens
 from ..protocol.claim import Busy, Claim, Conflict, Repeated, Used, Won
 from ..protocol.history import History, look_back_from
+from ..protocol.records import Record
 from ..protocol.steps import Append
 from ..protocol.submission import Body, Digests, Submission
 from .steps import append, look
@@ -27,6 +28,12 @@ _REMEMBERED_TOKENS: Final = 4096
 _REMEMBERED_LISTS: Final = 128
 _LONGEST_LIST: Final = 1_000
 _NOTHING: Final = Body(())
+
+_NEAR: Final = 200
+"""Records right before a claim that are looked through in any case. They tell how large those before them are."""
+
+_LOOK_BACK_BYTES: Final = 8 * 1024 * 1024
+"""Records before the near ones are looked through if all together they are likely to be smaller."""
 
 _Value = TypeVar("_Value")
 
@@ -130,13 +137,20 @@ class Claimer:
     async def look_back(self, claim: Claimed, sender_cursor: int | None, submission: Submission | None) -> History:
         """Return what the records before the claim say of its run. Raises LogUnavailable."""
         history = History(claim.run_id, submission.differs if submission else lambda turn: False)
-        start = look_back_from(claim.start, sender_cursor)
-        if start == claim.start:
-            return history
-        async with aclosing(self._log.read(claim.stream, start, end=claim.start)) as batches:
-            async for records in batches:
-                history.feed(records)
+        first = look_back_from(claim.start, sender_cursor)
+        middle = max(first, claim.start - _NEAR)
+        near = await self._read(claim.stream, middle, claim.start)
+        size = sum(len(record.body) for record in near)
+        if size * (claim.start - first) <= _LOOK_BACK_BYTES * (claim.start - middle):
+            history.feed(await self._read(claim.stream, first, middle))
+        history.feed(near)
         return history
+
+    async def _read(self, stream: str, start: int, end: int) -> list[Record]:
+        if start == end:
+            return []
+        async with aclosing(self._log.read(stream, start, end=end)) as batches:
+            return [record async for records in batches for record in records]
 
 
 def _stored(submission: Submission | None, body: Body, start: int) -> Digests | None:

@@ -30,7 +30,7 @@ def look_back_from(start: int, sender_cursor: int | None) -> int:
     """Return where to begin to look for a run whose generation opens at ``start``.
 
     A repetition, or a stop, that came more than 2,000 records before the claim and before the sender's cursor is not
-    found: the run then counts as new.
+    found, nor one more than 200 records before it if the records take over 8 MiB: the run then counts as new.
     """
     cursor = start if sender_cursor is None else min(sender_cursor, start)
     return max(0, start - FURTHEST, min(cursor, start - LOOK_BACK))
