@@ -103,7 +103,9 @@ def test_a_run_that_was_stopped_before_is_claimed_as_stopped(guess: str) -> None
         (OTHER, 12_001, 3),
         (OTHER, 14_500, 1),
         (OTHER, 14_999, 1),
+        (OTHER, -999, 5),
         (FOREIGN, 14_999, 5),
+        (FOREIGN, -59_999, 5),
         (FOREIGN, 59_999, 1),
     ],
 )
@@ -114,7 +116,7 @@ def test_under_the_lease_the_chat_is_busy(token: str, silence_ms: int, retry_aft
 
 @pytest.mark.parametrize(
     ("token", "silence_ms"),
-    [(OTHER, 15_000), (OTHER, 7_200_000), (OTHER, -1), (OTHER, -7_200_000), (FOREIGN, 60_000), (FOREIGN, -1)],
+    [(OTHER, 15_000), (OTHER, 7_200_000), (OTHER, -1_000), (OTHER, -7_200_000), (FOREIGN, 60_000), (FOREIGN, -60_000)],
 )
 def test_a_silent_writer_is_watched_for_three_seconds(token: str, silence_ms: int) -> None:
     """Two clocks say that it is dead, or that one of them is wrong. Without a new record, its run is closed as lost."""

@@ -29,6 +29,9 @@ WATCH_SECONDS: Final = 3.0
 LOOK_SECONDS: Final = 0.5
 """Time between two looks at the tail while it is watched."""
 
+SKEW_MS: Final = 1_000
+"""Difference between two clocks that is nothing special."""
+
 LONGEST_RETRY: Final = 5
 """Seconds after which a sender should ask again at the latest, for an answer may end at any time."""
 
@@ -223,8 +226,8 @@ class Claim:
     def _tail_at(self, tail: TailAt) -> None:
         before, self._tail = self._tail, tail
         if self.state is State.SUSPECTING:
-            if 0 <= tail.silence_ms < self._lease:
-                self._end(self._busy(tail.silence_ms))
+            if -self._skew < tail.silence_ms < self._lease:
+                self._end(self._busy(max(0, tail.silence_ms)))
             else:
                 # Two clocks say so, and either may be wrong.
                 self.state = State.WATCHING
@@ -282,6 +285,14 @@ class Claim:
             self._go(State.OPENING)
         else:
             self._end(Used())
+
+    @property
+    def _skew(self) -> float:
+        """How far, in ms, the log's clock may be ahead of ours without a reason to suspect either.
+
+        A writer of ours shows within a second that it lives. Another implementation's may not, so it gets more time.
+        """
+        return SKEW_MS if tokens.is_ours(self.guess) else self._foreign_lease_ms
 
     @property
     def _lease(self) -> float:
