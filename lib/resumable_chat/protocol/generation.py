@@ -18,12 +18,14 @@ class Generation:
     """A stream's newest generation.
 
     ``token`` and ``start`` are those of its opening fence; without a readable one, ``""`` and its first record.
-    ``closed`` says that a terminal fence follows. ``turn`` is the turn to be answered, ``results`` the tool results
-    that were sent in place of a turn, ``stops`` the runs that were stopped before they began while this one went on.
+    ``last_at`` is its last record's time in ms since 1970. ``closed`` says that a terminal fence follows. ``turn`` is
+    the turn to be answered, ``results`` the tool results that were sent in place of a turn, ``stops`` the runs that
+    were stopped before they began while this one went on.
     """
 
     token: str
     start: int
+    last_at: int
     closed: bool
     parts: OpenParts
     run_ids: frozenset[str]
@@ -70,10 +72,11 @@ def read_records(records: Sequence[Record], end: int) -> Generation:
                 run_ids.add(chunk["runId"])
         elif preamble and chunk["type"] == "TOOL_CALL_RESULT":
             results.append(chunk)
-        parts.feed(chunk)
+        parts.feed(chunk, record.timestamp)
     return Generation(
         token if tokens.parse(token).running else "",
         start,
+        records[-1].timestamp if records else 0,
         closed,
         parts,
         frozenset(run_ids),

@@ -11,7 +11,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from .chunks import Chunk, run_started, text_end, text_start
+from .marks import TURN
 from .outcomes import (
+    MAX_ERROR_CHARACTERS,
     TOOL_CALLS,
     Ending,
     Outcome,
@@ -23,14 +25,12 @@ from .outcomes import (
 METADATA: Final = "resumable"
 """Key of our own metadata on a message."""
 
-_TURN: Final = "resumable.turn"
 MAX_ID_CHARACTERS: Final = 512
 """A longer id is none: what closes a generation must fit one append."""
 
 MAX_OPEN: Final = 64
 """Runs, and texts, that are kept as open at once; the oldest are given up."""
 
-_MAX_ERROR_CHARACTERS: Final = 2000
 _MAX_COUNTS: Final = 32
 _LAST_MOMENT: Final = 253_402_300_799_999
 """The end of the year 9999, in milliseconds since 1970."""
@@ -69,6 +69,8 @@ class OpenParts:
         self._started_at: int | None = None
         self._fed_at = 0
         self._last: Chunk | None = None
+        self.settled = False
+        """The chunk fed last was a terminal after which nothing is owed."""
         self._blank = True
         self._told: object = None
         """The outcome that a message carries already."""
@@ -84,6 +86,7 @@ class OpenParts:
             self._fed_at = at
         if self._started_at is None:
             self._started_at = self._fed_at
+        self.settled = False
         kind = chunk["type"]
         if kind == "TEXT_MESSAGE_CONTENT":
             self._text(chunk)
@@ -138,7 +141,7 @@ class OpenParts:
 
     def _part(self, chunk: Chunk) -> None:
         if chunk["type"] == "CUSTOM":
-            turn = chunk.get("value") if chunk.get("name") == _TURN else None
+            turn = chunk.get("value") if chunk.get("name") == TURN else None
             message = turn.get("message") if isinstance(turn, dict) else None
             if isinstance(message, dict) and message.get("role") == "user":
                 self._asked_id = _string(message, "id") or self._asked_id
@@ -166,6 +169,7 @@ class OpenParts:
         else:
             self.runs.pop(run_id, None)
         _add(self._usage, usage_of(chunk))
+        self.settled = not self.open
 
     @property
     def answered(self) -> bool:
@@ -258,7 +262,7 @@ class OpenParts:
     def _outcome(self, ending: Ending, at: int, usage: dict[str, float]) -> dict[str, Any]:
         outcome: dict[str, Any] = {"id": self._id, "outcome": ending.outcome.value}
         if ending.failed and ending.error:
-            outcome["error"] = ending.error[:_MAX_ERROR_CHARACTERS]
+            outcome["error"] = ending.error[:MAX_ERROR_CHARACTERS]
         if ending.finish_reason is not None:
             outcome["finishReason"] = ending.finish_reason[:MAX_ID_CHARACTERS]
         outcome["startedAt"] = iso(self._started_at if self._started_at is not None else at)

@@ -15,6 +15,9 @@ WRITER_LOST: Final = "writer_lost"
 DEADLINE: Final = "deadline"
 SHUTDOWN: Final = "shutdown"
 
+MAX_ERROR_CHARACTERS: Final = 2000
+"""A longer public text is cut off: what ends a generation must fit one append."""
+
 TOOL_CALLS: Final = "tool_calls"
 """Finish reason of a run that waits for the results of its tool calls."""
 
@@ -58,7 +61,7 @@ class Ending:
         ``run_id`` is the id that the RUN_STARTED named, None if it named none.
         """
         if self.failed:
-            message = self.error or DEFAULT_ERROR
+            message = (self.error or DEFAULT_ERROR)[:MAX_ERROR_CHARACTERS]
             code = self.code or _CODES.get(self.outcome)
             chunk: Chunk = {"type": "RUN_ERROR", "message": message, "error": {"message": message}}
             return _with(chunk, runId=run_id, code=code)

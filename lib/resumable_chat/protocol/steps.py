@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from .records import NewRecord
+from ..errors import AppendOutcomeUnknown, FencingTokenMismatch, SeqNumMismatch
+from .generation import Generation
+from .records import NewRecord, Record
 
 _FIRST_PAUSE: Final = 0.05
 _DOUBLINGS: Final = 4
@@ -63,13 +65,25 @@ class Landed(NamedTuple):
 
 
 class TailAt(NamedTuple):
-    """The next sequence number, and the apparent age of the last record in ms.
+    """The next sequence number, the last record's time, and this process's time, in ms since 1970.
 
-    The age compares the log's clock with this process's, so it may be wrong, or negative.
+    The first time is by the log's clock, the second by the process's own.
     """
 
     seq_num: int
-    silence_ms: float
+    timestamp: int
+    now: int
+
+    @property
+    def silence_ms(self) -> int:
+        """The apparent age of the last record. It compares two clocks, so it may be wrong, or negative."""
+        return self.now - self.timestamp
+
+
+Answer = (
+    Landed | TailAt | Generation | list[Record] | FencingTokenMismatch | SeqNumMismatch | AppendOutcomeUnknown | None
+)
+"""What became of a step."""
 
 
 def pause(attempt: int) -> Wait:

@@ -23,7 +23,8 @@ PROBE: Final = "probe-that-no-stream-is-fenced-with"
 """A token that is never in force. An append under it is refused, and the refusal names the token in force."""
 
 _KEY_CHARACTERS: Final = 12
-_OURS: Final = re.compile(rf"session-[0-9a-f]{{8}}(\.[A-Za-z0-9_-]{{{_KEY_CHARACTERS}}})?", re.ASCII)
+_KEY: Final = re.compile(rf"[A-Za-z0-9_-]{{{_KEY_CHARACTERS}}}", re.ASCII)
+_OURS: Final = re.compile(rf"session-[0-9a-f]{{8}}(\.{_KEY.pattern})?", re.ASCII)
 
 
 class State(Enum):
@@ -61,12 +62,17 @@ def key_of(idempotency_key: str) -> str:
 
 def opening(key: str | None) -> str:
     """Make the token of a new generation."""
-    return f"session-{random_nonce(8)}" + (f".{key}" if key else "")
+    return f"session-{random_nonce(8)}{_suffix(key)}"
 
 
 def terminal(key: str | None, *, failed: bool = False) -> str:
     """Make the token that ends a generation."""
-    return f"{'error' if failed else 'end'}-{random_nonce(4)}" + (f".{key}" if key else "")
+    return f"{'error' if failed else 'end'}-{random_nonce(4)}{_suffix(key)}"
+
+
+def _suffix(key: str | None) -> str:
+    """Return the key's part of a token. What stands there in a token of others may be too long for ours."""
+    return f".{key}" if key and _KEY.fullmatch(key) else ""
 
 
 def stopped_early(key: str) -> str:

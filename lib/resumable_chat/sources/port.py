@@ -22,9 +22,10 @@ class SourceError(ChatError):
 class SourceContext:
     """What a source gets to know besides the messages.
 
-    ``message_id`` is a fresh id for the assistant's message, ``data`` what the client sent along, ``deadline`` the
-    event loop's time at which the platform ends the process (None: never); ``aborted`` is set when the run was
-    stopped. The source is also cancelled then.
+    ``message_id`` is a fresh id for the assistant's message, ``data`` what the client sent along, ``resume`` its
+    answers to open interrupts, ``parent_run_id`` the run that it continues, ``tools`` the client's own tools.
+    ``deadline`` is the event loop's time at which the platform ends the process (None: never). ``aborted`` is set when
+    the run has ended otherwise; the source is cancelled as well.
     """
 
     stream: str
@@ -34,6 +35,9 @@ class SourceContext:
     data: Mapping[str, Any] = field(default_factory=dict)
     deadline: float | None = None
     aborted: asyncio.Event = field(default_factory=asyncio.Event)
+    resume: Mapping[str, Any] | Sequence[Any] = ()
+    parent_run_id: str | None = None
+    tools: Sequence[Any] = ()
 
 
 Messages = Sequence[Mapping[str, Any]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from ..protocol.open_parts import iso
@@ -17,14 +18,18 @@ class Opening:
     """Puts the user's messages of one generation into the transcript, and knows what readers have yet to learn.
 
     Our own turns come as ``resumable.turn`` chunks, with text events for other readers behind them. Another
-    implementation writes text events alone. ``asked`` holds the ids of the runs that came before; ``newest_data`` is
-    the sequence number of the last data record before the opening fence.
+    implementation writes text events alone. ``past`` holds the turns of earlier generations by their runs;
+    ``newest_data`` is the sequence number of the last data record before the opening fence.
     """
 
-    def __init__(self, generation: Generation, transcript: Transcript, asked: set[str], newest_data: int) -> None:
+    def __init__(
+        self, generation: Generation, transcript: Transcript, past: Mapping[str, Turn], newest_data: int
+    ) -> None:
         self._generation = generation
         self._transcript = transcript
-        self._asked = asked
+        self._past = past
+        self.asked: dict[str, Turn] = {}
+        """The turn to be answered, by its run."""
         self._newest_data = newest_data
         self._by_id: dict[str, UserTurn] = {}
         self._announced: int | None = None
@@ -75,16 +80,15 @@ class Opening:
         user_turn = self._by_id[turn.message["id"]] = UserTurn(turn.message, read)
         if turn.run_id is not None:
             generation.parts.run_id = turn.run_id
-            if turn.run_id in self._asked and turn.run_id not in generation.run_ids:
+            before = self._past.get(turn.run_id)
+            if before is not None and before.repeats(turn):
                 # Its message is here already. A snapshot has tabs leave the run before it.
                 self._repeated, self._additive = True, False
                 return
-            self._asked.add(turn.run_id)
+            self.asked[turn.run_id] = turn
             generation.run_ids[turn.run_id] = None
         turn.message.setdefault("createdAt", iso(read.timestamp))
-        added = self._transcript.put(
-            turn, read.chunk["value"], position=generation.start, newest_data=self._newest_data
-        )
+        added = self._transcript.put(turn, position=generation.start, newest_data=self._newest_data)
         self._additive = self._additive and added and turn.message["role"] == "user"
         generation.turns.append(user_turn)
 

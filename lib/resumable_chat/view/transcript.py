@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from ..protocol.chunks import Chunk
-from ..protocol.turns import Turn, apply_turn
+from ..protocol.turns import Turn, edit_of
 from ..transcript import StreamProcessor
 from .events import Skipped
 from .generation import ChunkRead
@@ -14,8 +13,6 @@ from .messages_json import MessagesEncoder
 
 _STEP: Final = 1000
 """Chunks that are folded at once."""
-
-_PLAIN_TURN: Final = frozenset({"message", "after", "seen", "runId", "pending"})
 
 
 class Transcript:
@@ -38,28 +35,31 @@ class Transcript:
         """Forget all that streamed, as a browser does when it sends."""
         self._fold.reset()
 
-    def put(self, turn: Turn, value: Chunk, *, position: int, newest_data: int) -> bool:
-        """Put a turn's message where it belongs. Return whether that only added it at the end.
+    def put(self, turn: Turn, *, position: int, newest_data: int) -> bool:
+        """Put a turn's message where it belongs. Return whether that only added it at the end, or did nothing.
 
-        ``value`` is the turn as it is stored; ``position`` and ``newest_data`` are those of ``apply_turn``.
+        ``position`` and ``newest_data`` are those of ``edit_of``.
         """
         self.json.changed()
-        messages = self._fold.messages
         known = self.find(turn.message["id"])
-        last = messages[-1].get("id") if messages else None
-        # Nearly every turn is of this kind, and must not cost a walk through the whole chat.
-        if value.keys() <= _PLAIN_TURN and known is None and (turn.pending or turn.after == last):
-            self._fold.append_message(turn.message)
-            return True
         if known is not None and "metadata" in known:
             # The message is sent again. Clients keep the metadata of a message that comes without any, and with it the
             # outcome of the run before.
             turn.message.setdefault("metadata", {})
-        changed = list(messages)
-        cut = apply_turn(changed, turn, position=position, newest_data=newest_data)
-        added = known is None and len(changed) == len(messages) + 1 and changed[-1] is turn.message
-        self._fold.replace_messages(changed)
-        return added and not cut
+        messages = self._fold.messages
+        edit = edit_of(messages, turn, position=position, newest_data=newest_data, is_known=self._is_known)
+        old, new = messages[edit.keep :], edit.tail
+        if len(new) >= len(old) and all(before is now for before, now in zip(old, new, strict=False)):
+            # Nearly every turn is of this kind, and must not cost a walk through the whole chat.
+            added = new[len(old) :]
+            for message in added:
+                self._fold.append_message(message)
+            return all(message is turn.message for message in added)
+        self._fold.replace_messages([*messages[: edit.keep], *new])
+        return False
+
+    def _is_known(self, message_id: str) -> bool:
+        return self.find(message_id) is not None
 
     def fold(self, chunks: Sequence[ChunkRead]) -> Iterator[list[Skipped]]:
         """Fold these chunks step by step; yield after each step what had to be skipped in it."""

@@ -11,6 +11,7 @@ from ..protocol.marks import is_mark
 from ..protocol.open_parts import OpenParts
 from ..protocol.records import Kind, Record, fence_token, kind
 from ..protocol.tokens import is_terminal
+from ..protocol.turns import Turn
 from .events import Event, Skipped, TurnEnded
 from .generation import ChunkRead, Generation
 from .opening import Opening
@@ -60,7 +61,7 @@ class View:
         self.json = self._transcript.json
         """The messages as JSON, to be encoded between two lists of events."""
         self._opening: Opening | None = None
-        self._asked: set[str] = set()
+        self._asked: dict[str, Turn] = {}
         self._newest_data = -1
 
     @property
@@ -168,6 +169,7 @@ class View:
                 yield events
                 events = []
         self.phase = Phase.ENDED
+        self._asked.update(opening.asked)
         self.runs.update(dict.fromkeys(generation.run_ids, (generation.start, record.seq_num)))
         assert generation.ending is not None
         yield [*events, *owed, TurnEnded(generation, generation.ending, replaced=not is_terminal(token))]
