@@ -4,33 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from ..errors import LogError, LogUnavailable
 from ..log.port import Log
 from ..protocol import tokens
-from ..protocol.records import Record
-from ..protocol.silence import Outage, Silence
+from ..protocol.silence import Silence
 from ..view.events import Event, Skipped, TurnEnded
 from ..view.generation import Generation
 from ..view.view import View
 from .capacity import Capacity
+from .following import GIVE_UP_AFTER, Follower
 from .reaping import Reaper
 from .subscription import Subscription, Wire
 
 logger = logging.getLogger(__name__)
 
-GIVE_UP_AFTER: Final = 30.0
-"""Seconds without an answer from the log after which readers are cut off, or told that it cannot be reached."""
-
 SHUTTING_DOWN: Final = "the server is shutting down"
-
-_STEP_RECORDS: Final = 500
-_STEP_BYTES: Final = 256 * 1024
-"""What is fed to the view before other tasks get their turn."""
 
 _REPORTS: Final = 20
 """Skipped records that are logged one by one, for each tail."""
@@ -56,15 +49,14 @@ class Tail:
         self._log = log
         self._stream = stream
         self._capacity = capacity
-        self._silence = Silence(options.lease)
-        self._reaper = Reaper(log, stream, self.view, self._silence, options.writer_lost_message)
+        silence = Silence(options.lease)
+        self._reaper = Reaper(log, stream, self.view, silence, options.writer_lost_message)
+        self._follower = Follower(log, stream, self.view, silence, self._deliver, self._reaper.turned)
         self._subscriptions: set[Subscription] = set()
         self._waiting = 0
         self._task: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._caught_up: asyncio.Future[None] | None = None
-        self._moved = asyncio.Condition()
-        """Guards the view: it is fed, or frames are made of it. Notified when it has been fed."""
         self._reported = 0
 
     @property
@@ -81,7 +73,7 @@ class Tail:
         """
         async with self._entered() as admitted:
             await self._reach(cursor)
-            async with self._moved:
+            async with self._follower.moved:
                 await self._encode_messages()
                 subscription = Subscription(wire, wire.opening(self.view, cursor))
                 admitted.append(subscription)
@@ -97,7 +89,7 @@ class Tail:
         """
         async with self._entered() as admitted:
             await self._reach(start + 1 if start is not None else None)
-            async with self._moved:
+            async with self._follower.moved:
                 newest = self.view.generation
                 if newest is None or not _is_wanted(newest, cursor, start, run_key):
                     return None
@@ -170,8 +162,8 @@ class Tail:
         try:
             async with asyncio.timeout(GIVE_UP_AFTER):
                 end = (await self._log.tail(self._stream)).seq_num
-                async with self._moved:
-                    await self._moved.wait_for(lambda: self.view.next_seq >= min(cursor, end))
+                async with self._follower.moved:
+                    await self._follower.moved.wait_for(lambda: self.view.next_seq >= min(cursor, end))
         except TimeoutError:
             raise LogUnavailable("The log was read less far than this reader has read it. Try again.") from None
 
@@ -202,7 +194,7 @@ class Tail:
     async def _run(self, caught_up: asyncio.Future[None]) -> None:
         reaping = asyncio.create_task(self._reaper.run(), name=f"reap {self._stream}")
         try:
-            await self._follow(caught_up)
+            await self._follower.follow(caught_up)
         except Exception as error:
             if not isinstance(error, LogError):
                 logger.exception("following %s failed", self._stream)
@@ -214,54 +206,6 @@ class Tail:
             reaping.cancel()
             if not caught_up.done():
                 caught_up.cancel()
-
-    async def _follow(self, caught_up: asyncio.Future[None]) -> None:
-        loop = asyncio.get_running_loop()
-        self._silence.lost_touch()
-        outage = Outage(GIVE_UP_AFTER)
-        while True:
-            try:
-                # A reading to the end tells that the log works, even when nobody writes.
-                async with aclosing(self._log.read(self._stream, self.view.next_seq)) as batches:
-                    async for records in batches:
-                        await self._take(records)
-                if not caught_up.done():
-                    caught_up.set_result(None)
-                outage.worked()
-                self._silence.heard(loop.time())
-                async with aclosing(self._log.follow(self._stream, self.view.next_seq)) as batches:
-                    async for records in batches:
-                        outage.worked()
-                        self._silence.heard(loop.time())
-                        await self._take(records)
-            except LogUnavailable as error:
-                # While the log is out of reach, silence says nothing about the writer.
-                self._silence.lost_touch()
-                pause = outage.failed(loop.time())
-                if pause is None or not caught_up.done():
-                    raise
-                logger.warning("following %s failed, trying again: %s", self._stream, error)
-                await asyncio.sleep(pause)
-
-    async def _take(self, records: Sequence[Record]) -> None:
-        """Feed the view step by step, and hand its events to the readers."""
-        for index, step in enumerate(_steps(records)):
-            if index:
-                await asyncio.sleep(0)
-            async with self._moved:
-                feeding = self.view.feed(step)
-                try:
-                    for events in feeding:
-                        if events:
-                            await self._deliver(events)
-                        else:
-                            await asyncio.sleep(0)
-                finally:
-                    # A task that is cancelled must not leave the view in the middle of something.
-                    for _ in feeding:
-                        pass
-                self._moved.notify_all()
-        self._reaper.turned()
 
     async def _deliver(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -301,14 +245,3 @@ def _is_wanted(generation: Generation, cursor: int | None, start: int | None, ru
     return (
         cursor is not None and bool(generation.chunks) and (generation.start < cursor <= generation.chunks[-1].seq_num)
     )
-
-
-def _steps(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
-    start, size = 0, 0
-    for index, record in enumerate(records):
-        size += len(record.body)
-        if index - start + 1 >= _STEP_RECORDS or size >= _STEP_BYTES:
-            yield records[start : index + 1]
-            start, size = index + 1, 0
-    if start < len(records):
-        yield records[start:]
