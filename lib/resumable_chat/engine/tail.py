@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 
 SHUTTING_DOWN: Final = "the server is shutting down"
 
+_CLOSE_SECONDS: Final = 5.0
+"""Seconds that followers have to leave the log when the server ends."""
+
 _REPORTS: Final = 20
 """Skipped records that are logged one by one, for each tail."""
 
@@ -116,7 +119,7 @@ class Tail:
         self.cut(SHUTTING_DOWN)
         self._stop()
         if self._closing:
-            await asyncio.wait(self._closing, timeout=GIVE_UP_AFTER)
+            await asyncio.wait(self._closing, timeout=_CLOSE_SECONDS)
 
     def _add(self, subscription: Subscription) -> Subscription:
         self._subscriptions.add(subscription)
