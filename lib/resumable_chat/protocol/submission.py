@@ -23,10 +23,13 @@ _OVERHEAD: Final = 4096
 """Bytes kept free in the batch for the opening fence."""
 
 WINDOW_BYTES: Final = 32 * 1024
-"""Messages that a send to an existing chat repeats, newest first, if its process cannot tell whether they changed."""
+"""Size of the newest messages that a turn repeats if its process cannot tell whether they changed.
+
+A correction further back is lost then: the process wrote no earlier turn of the chat, or another one wrote since.
+"""
 
 WINDOW_IDS: Final = 500
-"""Messages before those that it names by their ids, so that deleting one of them is noticed."""
+"""Newest messages that such a turn at least names, so that a deletion among them is noticed."""
 
 Digests = tuple[tuple[str, bytes], ...]
 """The ids and digests of a list that is known to be stored."""
@@ -42,7 +45,7 @@ class Body:
 
 @dataclass(frozen=True)
 class Submission:
-    """A submitted list: UIMessages with ``parts``, as ``normalise`` returns them; not empty.
+    """A submitted list: messages with ``id``, ``role`` and ``parts``, as ``wire.messages`` returns them; not empty.
 
     ``sender_cursor`` is what the sender had read of the chat.
     """
