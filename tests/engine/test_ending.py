@@ -128,7 +128,7 @@ def test_a_stop_before_its_send_leaves_a_stopped_run(mode: str, others: tuple[st
             assert [message["id"] for message in (await replayed(ResumableChat(chats.log), "s"))[0][1]["messages"]] == [
                 "u-r"
             ]
-            assert (await chats.told())[-3:] == ["RUN_STARTED", "RUN_FINISHED", "<end>"]
+            assert (await chats.told())[-3:] == ["TEXT_MESSAGE_END", "RUN_FINISHED", "<end>"]
         else:
             chat = ResumableChat(chats.log, mode=chats.mode)
             response = await chat.make_resumable("s", source, run_id="r")
