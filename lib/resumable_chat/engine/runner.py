@@ -17,6 +17,7 @@ from ..protocol.writer import State, Writer
 from ..sources.port import Source, SourceContext, iterate
 from .claim import Claimed
 from .pump import Lost, Pump
+from .steps import now_ms
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +83,12 @@ class Runner:
         self._lost: asyncio.Future[None] = loop.create_future()
         self._warned: set[str] = set()
         lifecycle = Lifecycle(
-            run.run_id, run.thread_id, run.message_id, parent_run_id=run.parent_run_id, asked_id=run.asked_id
+            run.run_id,
+            run.thread_id,
+            run.message_id,
+            parent_run_id=run.parent_run_id,
+            asked_id=run.asked_id,
+            started_at=now_ms(),
         )
         self._writer = Writer(
             lifecycle,
