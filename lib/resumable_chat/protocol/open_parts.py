@@ -46,7 +46,9 @@ class OpenParts:
     ``run_id`` names the run until a RUN_STARTED does. ``message_id`` is for the assistant message that is opened
     before a RUN_ERROR which would otherwise stand alone: consumers then each make up an id of their own.
     ``asked_id`` is the user's message, which carries the outcome of a run without an answer; a log that holds the
-    turn names it by itself. ``started_at`` is in milliseconds since 1970 (None: when the first chunk came). Nothing that a chunk holds makes ``feed`` raise.
+    turn names it by itself. ``started_at`` is in milliseconds since 1970 (None: when the first chunk came).
+
+    Nothing that a chunk holds makes ``feed`` raise.
     """
 
     def __init__(
