@@ -28,7 +28,7 @@ METADATA: Final = "resumable"
 MAX_ID_CHARACTERS: Final = 512
 """A longer id is none: what closes a generation must fit one append."""
 
-MAX_OPEN: Final = 64
+MAX_OPEN: Final = 32
 """Runs, and texts, that are kept as open at once; the oldest are given up."""
 
 _MAX_COUNTS: Final = 32
