@@ -201,7 +201,7 @@ async def test_a_failing_source_shows_no_detail(tmp_path: Path, caplog: pytest.L
         assert (await chunks_of(log, "s"))[-1]["message"] == "sorry: told"
 
 
-@pytest.mark.parametrize("bad", [{"no": "type"}, 7])
+@pytest.mark.parametrize("bad", [{"no": "type"}, b"text", 7])
 async def test_a_source_that_yields_nonsense_ends_its_run(tmp_path: Path, bad: Any) -> None:
     """What is no event is a RUN_ERROR; what came before it is kept, and the chat can go on."""
 

@@ -53,7 +53,7 @@ class Run:
     """Loop time at which the platform ends this process."""
     asked_id: str | None = None
     parent_run_id: str | None = None
-    resume: Mapping[str, Any] | Sequence[Any] = ()
+    resume: Sequence[Mapping[str, Any]] = ()
     tools: Sequence[Any] = ()
 
 

@@ -15,7 +15,7 @@ from .table import ends_past
 from .threads import ended, start_thread
 
 _REST: Final = 10
-"""The watch rests this many times as long as a look took, so that it takes no more than a tenth of a core."""
+"""The watch rests this many times the CPU time that a look took, so that it takes no more than a tenth of a core."""
 _TROUBLE_SECONDS: Final = 0.5
 """Pause after the file could not be used."""
 
@@ -104,14 +104,14 @@ class Followers:
         own = ThreadConnection(self._file)
         version: int | None = None
         while not self._done():
-            began = time.monotonic()
+            began = time.thread_time()
             try:
                 with own.use() as connection:
                     now: int = connection.execute("PRAGMA data_version").fetchone()[0]
                     if now != version:
                         self._look(connection)
                         version = now
-                pause = max(self._poll_interval, _REST * (time.monotonic() - began))
+                pause = max(self._poll_interval, _REST * (time.thread_time() - began))
             except Exception:  # noqa: BLE001 - the followers' own reads say what is wrong
                 self._wake_all()
                 version = None

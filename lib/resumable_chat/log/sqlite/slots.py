@@ -19,10 +19,16 @@ class Slots:
         self._taken = 0
         self._taken_size = 0
 
+    def acquire_now(self, size: int) -> bool:
+        """Take room for one append of so many bytes if there is any, and nobody waits for it; say whether."""
+        if self._waiting or not self._fits(size):
+            return False
+        self._take(size)
+        return True
+
     async def acquire(self, size: int) -> None:
         """Take room for one append of so many bytes, once there is any."""
-        if not self._waiting and self._fits(size):
-            self._take(size)
+        if self.acquire_now(size):
             return
         granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((size, granted))

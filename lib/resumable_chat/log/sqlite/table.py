@@ -102,9 +102,10 @@ def read_page(connection: sqlite3.Connection, stream: str, start: int, end: int)
     size = 0
     try:
         for seq, timestamp, body, headers in rows:
-            record = Record(seq, timestamp, _bytes(body), _unpack(headers) if headers else ())
-            page.append(record)
-            size += len(record.body)
+            if type(body) is not bytes:
+                body = _bytes(body)
+            page.append(Record(seq, timestamp, body, _unpack(headers) if headers else ()))
+            size += len(body)
             if size >= _PAGE_BYTES:
                 break
     finally:
@@ -143,5 +144,5 @@ def _unpack(packed: bytes | str | float) -> tuple[Header, ...]:
 
 
 def _bytes(body: Any) -> bytes:
-    """Return the body as bytes: SQLite stores whatever a damaged or edited file gives it."""
-    return body if isinstance(body, bytes) else str(body).encode()
+    """Return a body as bytes that a damaged or edited file holds as text or as a number."""
+    return str(body).encode()

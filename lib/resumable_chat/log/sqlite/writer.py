@@ -57,12 +57,14 @@ class Writer:
         if slots is None:
             slots = self._slots[loop] = Slots(MAX_WAITING, MAX_WAITING_BYTES)
         size = metered_bytes(records)
-        try:
-            async with asyncio.timeout(self._patience):
-                await slots.acquire(size)
-        except TimeoutError as error:
-            lane.failure = self._too_slow("It has not begun to write the append.", LogUnavailable)
-            raise lane.failure from error
+        due = loop.time() + self._patience
+        if not slots.acquire_now(size):
+            try:
+                async with asyncio.timeout_at(due):
+                    await slots.acquire(size)
+            except TimeoutError as error:
+                lane.failure = self._too_slow("It has not begun to write the append.", LogUnavailable)
+                raise lane.failure from error
         deadline: asyncio.TimerHandle | None = None
 
         def over() -> None:
@@ -77,7 +79,7 @@ class Writer:
             append.fail(error)
             append.settle()
             raise
-        deadline = loop.call_later(self._patience, self._give_up, append)
+        deadline = loop.call_at(due, self._give_up, append)
         return append.future
 
     async def close(self, seconds: float) -> bool:
