@@ -11,7 +11,7 @@
       * AppendOutcomeUnknown: the append may have landed; retry it under the same ``match_seq_num``
   * ConfigurationError: the settings do not describe one log
   * BadRequest: what the caller sent cannot be used; carries the HTTP status
-    * StreamInUse: another generation is running (409)
+    * StreamInUse: another generation is running (409); no longer raised
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class BadRequest(ChatError):
 
 
 class StreamInUse(BadRequest):
-    """A generation is running in this chat; the sender may try again when it has ended."""
+    """A generation is running in this chat. No longer raised: sends return it as a value. Kept for old imports."""
 
     def __init__(self) -> None:
         super().__init__(409, "Stream already in use: an answer is still being written. Wait for it, or stop it.")

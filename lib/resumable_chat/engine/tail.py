@@ -11,6 +11,7 @@ from typing import Final
 
 from ..errors import LogError, LogUnavailable
 from ..log.port import Log
+from ..protocol import tokens
 from ..protocol.records import Kind, Record, kind
 from ..view.frames import Frame
 from ..view.session import SessionView
@@ -227,7 +228,7 @@ class Tail:
         view = self.view
         while not following.done():
             silent = loop.time() - self._heard
-            if not view.running or silent < self._lease:
+            if not view.running or not tokens.is_ours(view.token) or silent < self._lease:
                 pause = min(1.0, max(0.05, self._lease - silent))
                 due = loop.time() + pause
                 await asyncio.sleep(pause)

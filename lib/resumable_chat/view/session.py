@@ -8,9 +8,10 @@ from typing import Any, Final
 from ..protocol import tokens
 from ..protocol.chunks import Chunk, decode
 from ..protocol.json_text import dumps
+from ..protocol.marks import is_mark
 from ..protocol.open_parts import OpenParts
 from ..protocol.records import Kind, Record, fence_token, kind
-from ..protocol.turns import TURN, apply_turn, read_turn
+from ..protocol.turns import Turn, apply_turn, read_turn
 from ..transcript import StreamProcessor
 from .frames import Frame, Stored, coalesce
 
@@ -50,8 +51,8 @@ class SessionView:
         self._must_snapshot = False
         self._newest_data = -1
         self._data_before = -1
-        self._run_id: str | None = None
-        self._past_runs: set[str] = set()
+        self._turn_now: Turn | None = None
+        self._past_turns: dict[str, Turn] = {}
         self._snapshot: tuple[int, bytes] | None = None
 
     @property
@@ -146,9 +147,9 @@ class SessionView:
 
     def _settle(self) -> None:
         """Fold the generation that just ended; its chunks stay for readers with a cursor in it."""
-        if self._run_id is not None:
-            self._past_runs.add(self._run_id)
-            self._run_id = None
+        if self._turn_now is not None and self._turn_now.run_id is not None:
+            self._past_turns[self._turn_now.run_id] = self._turn_now
+        self._turn_now = None
         if self._opened and self.running and self._snapshots:
             self.skipped += len(
                 self._fold.process_many((stored.chunk, stored.seq_num, stored.timestamp) for stored in self._chunks)
@@ -164,12 +165,12 @@ class SessionView:
         self._newest_data = record.seq_num
         self.size += len(record.body)
         stored = Stored(record.seq_num, record.timestamp, chunk)
-        self.parts.feed(chunk)
+        self.parts.feed(chunk, record.timestamp)
         if self._in_preamble and self._snapshots and self._preamble(stored):
             self._preamble_end = record.seq_num + 1
             return None
         self._in_preamble = False
-        if chunk["type"] == "CUSTOM" and chunk.get("name") == TURN:
+        if is_mark(chunk):
             return None
         self._chunks.append(stored)
         return stored
@@ -182,11 +183,12 @@ class SessionView:
             self._user_ids.add(turn.message["id"])
             if turn.run_id is not None:
                 self.parts.run_id = turn.run_id
-                if turn.run_id in self._past_runs:
+                before = self._past_turns.get(turn.run_id)
+                if before is not None and before.repeats(turn):
                     # A repeated request: its message is here already. The snapshot has tabs leave the run before it.
                     self._announce = self._must_snapshot = True
                     return True
-                self._run_id = turn.run_id
+                self._turn_now = turn
             messages = list(self._fold.messages)
             message = turn.message
             if "createdAt" not in message:
@@ -232,7 +234,12 @@ class SessionView:
 
 def _is_plain(message: Chunk) -> bool:
     parts = message["parts"]
-    return message.get("role") == "user" and len(parts) == 1 and parts[0].get("type") == "text"
+    return (
+        message.get("role") == "user"
+        and len(parts) == 1
+        and isinstance(parts[0], dict)
+        and parts[0].get("type") == "text"
+    )
 
 
 def _iso(timestamp: int) -> str:

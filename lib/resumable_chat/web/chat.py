@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, get_args
 
 from starlette.responses import JSONResponse, Response
 
-from ..chat import LEASE_MS, Accepted, Chat, Options, Repeated, SendRequest
-from ..engine.ending import Stopped
-from ..engine.runner import DEFAULT_ERROR, default_on_error
+from ..chat import FOREIGN_LEASE_MS, LEASE_MS, Accepted, Chat, Options, SendRequest, Sent
+from ..engine.runner import default_on_error
 from ..errors import BadRequest, ChatError, ConfigurationError, LogUnavailable
 from ..log.port import Log
+from ..protocol.claim import Busy, Conflict, Used
+from ..protocol.outcomes import DEFAULT_ERROR
+from ..protocol.stop import Stopped
 from ..settings import MIN_LEASE_MS, Delivery, Mode, S2Settings, Settings, open_log
 from ..sources.port import Source
 from ..wire.messages import read_messages
@@ -47,6 +49,21 @@ def error_response(error: ChatError) -> Response:
     return JSONResponse({"detail": DEFAULT_ERROR}, 500, _NO_STORE)
 
 
+def refusal(sent: Sent) -> Response | None:
+    """Return the answer to a send that was not taken: 409 while the chat is busy, 422 for a run id used twice."""
+    match sent:
+        case Busy():
+            detail = "Stream already in use: an answer is still being written. Wait for it, or stop it."
+            return JSONResponse({"detail": detail}, 409, {**_NO_STORE, "Retry-After": str(sent.retry_after)})
+        case Used():
+            detail = "This stream has had its answer already. Use a new stream for each answer."
+            return JSONResponse({"detail": detail}, 409, _NO_STORE)
+        case Conflict():
+            detail = "This runId was sent before with another message. Use a new runId for each message."
+            return JSONResponse({"detail": detail}, 422, _NO_STORE)
+    return None
+
+
 class ResumableChat:
     """Sends, replays and stops chats. Make one per process with ``create_resumable_chat``, and close it at the end.
 
@@ -61,6 +78,7 @@ class ResumableChat:
         mode: Mode = "session",
         enable_stop: bool = True,
         lease_duration_ms: int = LEASE_MS["session"],
+        foreign_lease_duration_ms: int = FOREIGN_LEASE_MS,
         on_error: Callable[[BaseException], str] = default_on_error,
         batch_size: int = 10,
         linger_duration_ms: int = 50,
@@ -69,6 +87,7 @@ class ResumableChat:
         options = Options(
             mode=mode,
             lease=lease_duration_ms / 1000,
+            foreign_lease=foreign_lease_duration_ms / 1000,
             on_error=on_error,
             batch_size=batch_size,
             linger=linger_duration_ms / 1000,
@@ -91,23 +110,39 @@ class ResumableChat:
         data: Mapping[str, Any] | None = None,
         thread_id: str | None = None,
         deadline: float | None = None,
+        parent_run_id: str | None = None,
+        resume: Sequence[Mapping[str, Any]] = (),
+        tools: Sequence[Any] = (),
     ) -> Response:
         """Store the user's message, answer 202, and run ``source`` behind the response.
 
         ``messages`` is the submitted list (UIMessages, or AG-UI rows with ``content``), ``run_id`` the idempotency
         key, ``seen`` the sender's cursor, ``thread_id`` the chat's name for clients and the source (None: the
         stream's), ``deadline`` the loop time at which the platform ends the process. ``wait_until`` is handed the
-        coroutine that runs the source; without it, this waits until all is stored.
+        coroutine that runs the source; without it, this waits until all is stored. ``parent_run_id``, ``resume`` and
+        ``tools`` are the run that this one continues, the answers to its interrupts, and the client's tools.
         """
         try:
             if self._mode != "session":
                 raise ConfigurationError(f"make_session_response is for mode 'session'; this chat is {self._mode!r}.")
-            request = SendRequest(read_messages(messages), run_id, seen, data or {}, thread_id, deadline)
-            outcome = await self._chat.send(stream, request, source)
+            request = SendRequest(
+                messages=read_messages(messages),
+                run_id=run_id,
+                sender_cursor=seen,
+                data=data or {},
+                thread_id=thread_id,
+                deadline=deadline,
+                parent_run_id=parent_run_id,
+                resume=resume,
+                tools=tools,
+            )
+            sent = await self._chat.send(stream, request, source)
         except ChatError as error:
             return error_response(error)
-        if isinstance(outcome, Accepted):
-            await _behind(wait_until, outcome.work)
+        if (refused := refusal(sent)) is not None:
+            return refused
+        if isinstance(sent, Accepted):
+            await self._behind(wait_until, sent)
         return Response(status_code=202, headers=_NO_STORE)
 
     async def make_resumable(
@@ -134,20 +169,35 @@ class ResumableChat:
             if self._mode == "session":
                 raise ConfigurationError("make_resumable is for the modes 'single-use' and 'shared'.")
             request = SendRequest(run_id=run_id, thread_id=thread_id, deadline=deadline)
-            outcome = await self._chat.write(stream, request, source)
+            sent = await self._chat.write(stream, request, source)
         except ChatError as error:
             await _discard(chunks)
             return error_response(error)
-        if isinstance(outcome, Repeated):
+        if not isinstance(sent, Accepted):
             await _discard(chunks)
+            if (refused := refusal(sent)) is not None:
+                return refused
         else:
             if delivery == "response" and wait_until is None:
                 wait_until = self._background.wait_until
-            await _behind(wait_until, outcome.work)
+            await self._behind(wait_until, sent)
         if delivery == "replay":
             return Response(status_code=202, headers=_NO_STORE)
-        start = outcome.start if isinstance(outcome, Accepted) else None
+        start = sent.start if isinstance(sent, Accepted) else None
         return await self._active(stream, start, deadline, ended_too=True)
+
+    async def _behind(self, wait_until: WaitUntil | None, accepted: Accepted) -> None:
+        """Hand the run over; without ``wait_until``, wait for it. A run that nobody takes is ended at once."""
+        work = self._chat.run(accepted)
+        if wait_until is None:
+            await work
+            return
+        try:
+            wait_until(work)
+        except BaseException:
+            work.close()
+            await self._chat.abandon(accepted)
+            raise
 
     async def replay(
         self,
@@ -209,7 +259,7 @@ class ResumableChat:
             stopped = await self._chat.stop(stream, run_id)
         except ChatError as error:
             return error_response(error)
-        return Response(status_code=202 if stopped is Stopped.STOPPED else 204, headers=_NO_STORE)
+        return Response(status_code=202 if isinstance(stopped, Stopped) else 204, headers=_NO_STORE)
 
     @property
     def mode(self) -> Mode:
@@ -224,14 +274,6 @@ class ResumableChat:
         """Cut the readers off and close the log. Await the runs handed to ``wait_until`` first."""
         await self._background.drain(_DRAIN)
         await self._chat.close()
-
-
-async def _behind(wait_until: WaitUntil | None, work: Coroutine[Any, Any, Any]) -> None:
-    """Hand the work over; without ``wait_until``, wait for it."""
-    if wait_until is None:
-        await work
-    else:
-        wait_until(work)
 
 
 async def _discard(chunks: object) -> None:
@@ -251,6 +293,7 @@ def create_resumable_chat(
     mode: Mode | None = None,
     enable_stop: bool = True,
     lease_duration_ms: int | None = None,
+    foreign_lease_duration_ms: int | None = None,
     on_error: Callable[[BaseException], str] = default_on_error,
     batch_size: int = 10,
     linger_duration_ms: int = 50,
@@ -261,19 +304,20 @@ def create_resumable_chat(
     ``access_token`` and ``basin`` name an S2 basin; ``endpoints`` (account, basin) another S2 than the cloud's;
     ``encryption_key`` is base64, and needs a basin with a ``stream_cipher``. ``mode`` "session" keeps whole chats;
     "shared" (one stream, its active generation only) and "single-use" (one stream for each generation) make a stream
-    of chunks resumable. When the log comes from the environment, so do ``mode`` and ``lease_duration_ms`` if they are
-    None (docs/configuration.md); otherwise ``mode`` is "session", and ``lease_duration_ms`` 15,000 in session mode,
-    5,000 in the others.
+    of chunks resumable. When the log comes from the environment, so do ``mode`` and the leases if they are None
+    (docs/configuration.md). Otherwise ``mode`` is "session", ``lease_duration_ms`` is 15,000 in session mode and 5,000
+    in the others, and ``foreign_lease_duration_ms``, for runs that another implementation writes, is 60,000.
 
     Raises ConfigurationError.
     """
     environ = os.environ if environ is None else environ
     if mode is not None and mode not in get_args(Mode):
         raise ConfigurationError(f"mode is {mode!r}; it must be one of {', '.join(get_args(Mode))}.")
-    if batch_size < 1 or linger_duration_ms < 0 or (lease_duration_ms or MIN_LEASE_MS) < MIN_LEASE_MS:
+    leases = [MIN_LEASE_MS if lease is None else lease for lease in (lease_duration_ms, foreign_lease_duration_ms)]
+    if batch_size < 1 or linger_duration_ms < 0 or min(leases) < MIN_LEASE_MS:
         raise ConfigurationError(
-            f"batch_size must be at least 1, linger_duration_ms at least 0, lease_duration_ms at least {MIN_LEASE_MS} "
-            "(a writer's heartbeat comes every second)."
+            "batch_size must be at least 1, linger_duration_ms at least 0, lease_duration_ms and "
+            f"foreign_lease_duration_ms at least {MIN_LEASE_MS} (a writer's heartbeat comes every second)."
         )
     if any((access_token, basin, endpoints, encryption_key)):
         if log is not None or not access_token or not basin:
@@ -284,12 +328,14 @@ def create_resumable_chat(
         log = open_log(settings.log)
         mode = mode or settings.mode
         lease_duration_ms = lease_duration_ms or settings.lease_ms
+        foreign_lease_duration_ms = foreign_lease_duration_ms or settings.foreign_lease_ms
     mode = mode or "session"
     return ResumableChat(
         log,
         mode=mode,
         enable_stop=enable_stop,
         lease_duration_ms=lease_duration_ms or LEASE_MS[mode],
+        foreign_lease_duration_ms=foreign_lease_duration_ms or FOREIGN_LEASE_MS,
         on_error=on_error,
         batch_size=batch_size,
         linger_duration_ms=linger_duration_ms,
