@@ -43,7 +43,7 @@ def put_call(message: Message, call: Part, given: Any = MISSING, metadata: Any =
     at = find(message, "tool-call", "id", call.get("id"))
     before: Part = {} if at is None else message["parts"][at]
     part: Part = {"type": "tool-call", **call}
-    if False:
+    if truthy(before.get("approval")):
         part["approval"] = before["approval"]
     if "output" in before:
         part["output"] = before["output"]
