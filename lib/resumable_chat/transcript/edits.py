@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .js import truthy
 from .values import MISSING, Message, Part, record
 
 
