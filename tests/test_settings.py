@@ -20,6 +20,7 @@ def test_what_is_set_is_taken() -> None:
     """A relative and an absolute path, the prefix, the lease, the mode and how it delivers."""
     environ = {"CHAT_LOG": "sqlite:////var/chat.db", "CHAT_STREAM_PREFIX": "prod-", "CHAT_LEASE_MS": "5000"}
     assert Settings.from_environ(environ) == Settings(Path("/var/chat.db"), "prod-", 5000)
+    assert Settings.from_environ({"CHAT_FOREIGN_LEASE_MS": "3000"}).foreign_lease_ms == 3000
     settings = Settings.from_environ({"CHAT_MODE": "shared", "CHAT_DELIVERY": "replay"})
     assert (settings.mode, settings.delivery) == ("shared", "replay")
     assert Settings.from_environ({"CHAT_LOG": "sqlite:///x.db"}).log == Path("x.db")
@@ -32,6 +33,9 @@ def test_what_is_set_is_taken() -> None:
         ({"CHAT_LOG": "sqlite://"}, "CHAT_LOG"),
         ({"CHAT_LEASE_MS": "soon"}, "CHAT_LEASE_MS"),
         ({"CHAT_LEASE_MS": "10"}, "CHAT_LEASE_MS"),
+        ({"CHAT_LEASE_MS": "9" * 5000}, "CHAT_LEASE_MS"),
+        ({"CHAT_FOREIGN_LEASE_MS": "2999"}, "CHAT_FOREIGN_LEASE_MS"),
+        ({"CHAT_FOREIGN_LEASE_MS": "１００００"}, "CHAT_FOREIGN_LEASE_MS"),
         ({"CHAT_MODE": "all"}, "CHAT_MODE"),
         ({"CHAT_DELIVERY": "pigeon"}, "CHAT_DELIVERY"),
         ({"CHAT_AUTH": "some"}, "CHAT_AUTH"),

@@ -46,9 +46,9 @@ class SourceContext:
     """What a source gets to know besides the messages.
 
     ``message_id`` is a fresh id for the assistant's message, ``data`` what the client sent along, ``resume`` its
-    answers to open interrupts, ``parent_run_id`` the run that it continues. ``deadline`` is the event loop's time at
-    which the platform ends the process (None: never). ``aborted`` is set when the run was stopped; the source is
-    cancelled as well.
+    answers to open interrupts, ``parent_run_id`` the run that it continues, ``tools`` the client's own tools.
+    ``deadline`` is the event loop's time at which the platform ends the process (None: never). ``aborted`` is set when
+    the run has ended otherwise; the source is cancelled as well.
     """
 
     stream: str
@@ -60,6 +60,7 @@ class SourceContext:
     aborted: asyncio.Event = field(default_factory=asyncio.Event)
     resume: Sequence[Mapping[str, Any]] = ()
     parent_run_id: str | None = None
+    tools: Sequence[Any] = ()
 
 
 Made = AsyncIterator[Any] | Iterator[Any] | str

@@ -91,6 +91,7 @@ STOP_PARAMETERS: Final = [
 ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     400: {"model": Problem, "description": "The request is malformed; `detail` names the field."},
     401: {"model": Problem, "description": "The caller is not authenticated."},
-    409: {"model": Problem, "description": "An answer is being written in this chat."},
+    409: {"model": Problem, "description": "An answer is being written in this chat; `Retry-After` says when to ask."},
+    422: {"model": Problem, "description": "The `runId` was sent before with another message."},
     503: {"model": Problem, "description": "The log cannot be reached; nothing was lost."},
 }

@@ -54,6 +54,9 @@ async def send(host: Host, request: Request) -> Response:
             data=wanted.data,
             thread_id=wanted.chat_id,
             deadline=deadline,
+            parent_run_id=wanted.parent_run_id,
+            resume=wanted.answers,
+            tools=wanted.tools,
         )
     messages, source = well_formed(read_messages(wanted.messages)), host.source
     return await host.chat.make_resumable(
