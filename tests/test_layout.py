@@ -90,7 +90,19 @@ def test_frameworks_stay_at_the_edge() -> None:
 
 
 def test_importing_the_library_loads_no_framework() -> None:
-    """``import resumable_chat`` loads neither Starlette nor h11 nor boto3 nor the S2 SDK."""
+    """``import resumable_chat`` loads neither Starlette nor h11 nor the S2 SDK nor what is behind a model."""
     code = "import sys, resumable_chat; print(*{name.split('.')[0] for name in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert not {"starlette", "fastapi", "h11", "boto3", "httpx", "s2_sdk", "lambda_asgi"} & {*loaded.stdout.split()}
+    heavy = {"starlette", "fastapi", "h11", "boto3", "httpx", "s2_sdk", "lambda_asgi", "pydantic", "ag_ui"}
+    assert not heavy & {*loaded.stdout.split()}
+
+
+def test_making_a_source_loads_no_library_of_a_model() -> None:
+    """A cold start waits for none: the first run imports it."""
+    code = (
+        "import sys; from resumable_chat import AgentSource, AguiSource, BedrockSource, OpenAISource;"
+        "AgentSource(None); AguiSource(None); BedrockSource(model='m'); OpenAISource(model='m');"
+        "print(*{name.split('.')[0] for name in sys.modules})"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert not {"pydantic", "pydantic_ai", "ag_ui", "boto3", "botocore", "httpx"} & {*loaded.stdout.split()}

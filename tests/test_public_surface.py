@@ -11,12 +11,17 @@ from resumable_chat import ResumableChat, create_resumable_chat
 def test_the_public_names() -> None:
     """Exactly these names are public."""
     assert sorted(resumable_chat.__all__) == [
+        "AgentSource",
+        "AguiSource",
         "BadRequest",
+        "BedrockError",
+        "BedrockSource",
         "ChatError",
         "Chunk",
         "ConfigurationError",
         "LogError",
         "LogUnavailable",
+        "OpenAISource",
         "Owner",
         "PUBLIC",
         "ResumableChat",
@@ -81,6 +86,38 @@ def test_the_public_signatures() -> None:
         "stop_session": ["stream", "run_id"],
         "close": [],
     }
+
+
+def test_the_options_of_the_sources() -> None:
+    """What each one that ships with the package can be made with."""
+    options = {
+        name: list(inspect.signature(getattr(resumable_chat, name)).parameters)
+        for name in ("AgentSource", "AguiSource", "BedrockSource", "OpenAISource")
+    }
+    assert options == {
+        "AgentSource": ["agent", "deps"],
+        "AguiSource": ["agent", "keep_state", "keep_timestamps", "thread_per_run"],
+        "BedrockSource": ["model", "region", "endpoint_url", "request", "system", "timeout", "retries", "backoff"],
+        "OpenAISource": [
+            "model",
+            "api_key",
+            "base_url",
+            "request",
+            "system",
+            "timeout",
+            "retries",
+            "backoff",
+            "transport",
+        ],
+    }
+
+
+def test_the_history_for_a_model() -> None:
+    """Functions for sources of one's own; they are imported by name."""
+    from resumable_chat.sources import history
+
+    assert sorted(history.__all__) == ["run_input", "to_ag_ui", "to_model_messages", "to_openai"]
+    assert all(getattr(history, name).__doc__ for name in history.__all__)
 
 
 def test_everything_public_says_what_it_is() -> None:

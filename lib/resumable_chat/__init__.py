@@ -16,18 +16,27 @@ from .sources.port import Chunk, Source, SourceContext, SourceError
 
 if TYPE_CHECKING:
     from .log.s2 import S2Log
+    from .sources.agents import AgentSource
+    from .sources.agui import AguiSource
+    from .sources.bedrock import BedrockError, BedrockSource
+    from .sources.openai import OpenAISource
     from .web.chat import ResumableChat, create_resumable_chat
     from .web.owners import PUBLIC, Owner
     from .web.router import chat_router, create_app
 
 __all__ = [
     "PUBLIC",
+    "AgentSource",
+    "AguiSource",
     "BadRequest",
+    "BedrockError",
+    "BedrockSource",
     "ChatError",
     "Chunk",
     "ConfigurationError",
     "LogError",
     "LogUnavailable",
+    "OpenAISource",
     "Owner",
     "ResumableChat",
     "S2Log",
@@ -41,9 +50,14 @@ __all__ = [
     "create_resumable_chat",
 ]
 
-# Starlette and the S2 SDK take a while to import, and not every user of the package needs them.
+# Starlette, the S2 SDK and the sources take a while to import, and not every user of the package needs them.
 _LAZY = {
     "PUBLIC": ".web.owners",
+    "AgentSource": ".sources.agents",
+    "AguiSource": ".sources.agui",
+    "BedrockError": ".sources.bedrock",
+    "BedrockSource": ".sources.bedrock",
+    "OpenAISource": ".sources.openai",
     "Owner": ".web.owners",
     "ResumableChat": ".web.chat",
     "S2Log": ".log.s2",
