@@ -11,6 +11,11 @@ BIN := $(VENV)/bin
 SAM_VENV ?= .venv-sam
 SAM := PATH="$(CURDIR)/$(SAM_VENV)/bin:$$PATH" SAM_CLI_TELEMETRY=0 sam
 
+# `make dev` installs the extra of CHAT_MODEL, which may stand in .env, those in EXTRAS, and the PACKAGES of CHAT_SOURCE.
+PROVIDER := $(firstword $(subst :, ,$(or $(CHAT_MODEL),$(shell sed -n \
+	's/^[[:space:]]*\(export[[:space:]]\)\{0,1\}[[:space:]]*CHAT_MODEL[[:space:]]*=[[:space:]]*["'\'']\{0,1\}//p' .env 2>/dev/null | tail -n 1))))
+MODEL_EXTRA := $(if $(filter bedrock,$(PROVIDER)),aws)$(if $(filter anthropic google,$(PROVIDER)),agents)
+
 # The page needs Node; the API does not.
 NODE := $(shell node -e 'const [major, minor] = process.versions.node.split(".").map(Number); \
 	process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)' 2>/dev/null && echo yes)
@@ -21,7 +26,8 @@ help: ## Say what can be made
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 .PHONY: dev
-dev: $(VENV)/.local $(if $(NODE),$(PAGE)) ## Serve the chat on PORT (8000), stored in chat.db unless S2_BASIN or CHAT_LOG is set
+dev: $(VENV)/.local $(patsubst %,$(VENV)/.extra-%,$(sort $(EXTRAS) $(MODEL_EXTRA))) $(if $(NODE),$(PAGE)) ## Serve the chat on PORT (8000), stored in chat.db unless S2_BASIN or CHAT_LOG is set
+	@$(if $(PACKAGES),scripts/quietly 'Installing $(PACKAGES)' $(PIP) $(PACKAGES:%='%'))
 	@test -n "$(NODE)" || echo 'The chat page is not built: that needs Node 20.19 or newer. The API runs without it.'
 	@exec $(BIN)/python -m functions.local --reload
 
@@ -134,8 +140,8 @@ client/dist/index.js: client/node_modules/.installed client/package.json $(wildc
 	@scripts/quietly 'Building the client' npm run --prefix client build
 	@touch $@
 
-INSTALL := scripts/quietly 'Installing the Python packages' \
-	$(BIN)/python -m pip install --disable-pip-version-check --editable lib/lambda_asgi
+PIP := $(BIN)/python -m pip install --disable-pip-version-check
+INSTALL := scripts/quietly 'Installing the Python packages' $(PIP) --editable lib/lambda_asgi
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed; name it with PYTHON=/path/to/python3.'; exit 1; }
@@ -143,6 +149,11 @@ $(BIN)/python:
 
 $(VENV)/.local: pyproject.toml lib/lambda_asgi/pyproject.toml | $(BIN)/python
 	@$(INSTALL) --editable '.[local]'
+	@touch $@
+
+$(VENV)/.extra-%: pyproject.toml lib/lambda_asgi/pyproject.toml | $(VENV)/.local
+	@scripts/quietly 'Installing resumable-chat[$*]$(if $(filter $*,$(MODEL_EXTRA)), for CHAT_MODEL=$(PROVIDER):…)' \
+		$(PIP) --editable lib/lambda_asgi --editable '.[local,$*]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml lib/lambda_asgi/pyproject.toml | $(BIN)/python
