@@ -45,7 +45,16 @@ export function createConnection(base, id) {
       const response = await fetch(`${base}/api/chat`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ id, messages, data, runId: context?.runId, from: seen.cursor }),
+        body: JSON.stringify({
+          id,
+          messages,
+          data,
+          runId: context?.runId,
+          parentRunId: context?.parentRunId,
+          resume: context?.resume,
+          tools: context?.clientTools,
+          from: seen.cursor,
+        }),
         signal,
       })
       if (!response.ok) throw new Error(`send answered ${response.status}: ${await response.text()}`)

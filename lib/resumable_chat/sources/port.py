@@ -24,6 +24,7 @@ from collections.abc import (
 from dataclasses import dataclass, field
 from typing import Any
 
+from .client_tools import ClientCalls, read_tools
 from .errors import SourceError
 from .events import EventReader
 from .lazy import LazySource
@@ -74,10 +75,14 @@ async def iterate(source: Source, messages: Messages, context: SourceContext) ->
     Closing this closes the iterator that the source returned, never the source itself. Raises what the source raises,
     and SourceError if the source returns or yields something else than chunks, or ends with a CancelledError although
     nobody cancelled this task.
+
+    Calls of the client's tools (``context.tools``) that have no result at the end are told to the client: see
+    ``client_tools``.
     """
     task = asyncio.current_task()
     cancels = task.cancelling() if task is not None else 0
     reader = EventReader(context.message_id)
+    calls = ClientCalls(read_tools(context.tools)) if context.tools else None
     empty = True
     try:
         if isinstance(source, LazySource):
@@ -89,12 +94,15 @@ async def iterate(source: Source, messages: Messages, context: SourceContext) ->
                     chunk = reader.read(item)
                     if chunk is not None:
                         empty = False
-                        yield chunk
+                        for passed in (chunk,) if calls is None else calls.feed(chunk):
+                            yield passed
             finally:
                 await _close(items, unless=source)
             rest = reader.end()
             if rest is not None:
                 yield rest
+            for owed in calls.end() if calls is not None else ():
+                yield owed
     except asyncio.CancelledError as error:
         if task is not None and task.cancelling() > cancels:
             raise

@@ -177,12 +177,48 @@ async def test_a_client_tool_is_called_by_the_client() -> None:
     """The run ends with tool_calls and without an interrupt; the next one has the result."""
     agent = Agent(scripted([call("locate", '{"a":1}', "x")], ["you are here"]))
     tools = [{"name": "locate", "description": "d", "parameters": {"type": "object", "properties": {}}}, {"no": "name"}]
-    chunks = await read(agent, data={"tools": tools})
+    chunks = await read(agent, tools=tools)
     assert tool_calls(chunks) == [["locate", '{"a":1}']] and results(chunks) == []
     assert chunks[-1]["finishReason"] == "tool_calls" and "outcome" not in chunks[-1]
+    value = {"toolCallId": "x", "toolName": "locate", "input": {"a": 1}}
+    assert chunks[-2] == {"type": "CUSTOM", "name": "tool-input-available", "value": value}
     part = {"type": "tool-call", "id": "x", "name": "locate", "arguments": "{}", "output": {"at": 1}}
-    chunks = await read(agent, HI, {"id": "a", "role": "assistant", "parts": [part]}, data={"tools": tools})
+    chunks = await read(agent, HI, {"id": "a", "role": "assistant", "parts": [part]}, tools=tools)
     assert text(chunks) == "you are here"
+
+
+async def test_an_agents_tool_goes_before_a_clients_of_the_same_name() -> None:
+    """The client cannot take it over."""
+    agent = Agent(scripted([call("locate", "{}", "x")], ["done"]))
+
+    @agent.tool_plain
+    def locate() -> str:
+        return "here"
+
+    chunks = await read(agent, tools=[{"name": "locate", "parameters": {"type": "object"}}])
+    assert results(chunks) == [("x", "here")] and text(chunks) == "done"
+    assert not [chunk for chunk in chunks if chunk["type"] == "CUSTOM"]
+
+
+async def test_an_approval_and_a_clients_tool_may_be_asked_for_at_once() -> None:
+    """The run that brings both answers goes on with both."""
+    pieces = {**call("locate", "{}", "x"), **call("delete", "{}", "y", 1)}
+    agent = Agent(scripted([pieces], ["done"]))
+
+    @agent.tool_plain(requires_approval=True)
+    def delete() -> str:
+        return "deleted"
+
+    tools = [{"name": "locate", "parameters": {"type": "object"}}]
+    chunks = await read(agent, tools=tools)
+    assert chunks[-2]["value"]["toolCallId"] == "x"
+    assert [asked["toolCallId"] for asked in chunks[-1]["outcome"]["interrupts"]] == ["y"]
+    parts = [
+        {"type": "tool-call", "id": "x", "name": "locate", "arguments": "{}", "output": "here"},
+        {"type": "tool-call", "id": "y", "name": "delete", "arguments": "{}", "approval": {"approved": True}},
+    ]
+    chunks = await read(agent, HI, {"id": "a", "role": "assistant", "parts": parts}, tools=tools)
+    assert results(chunks) == [("y", "deleted")] and text(chunks) == "done"
 
 
 class Person(BaseModel):

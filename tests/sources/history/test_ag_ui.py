@@ -68,11 +68,12 @@ def test_the_input_of_a_run_is_valid() -> None:
         run_id="r",
         thread_id="t",
         message_id="m",
-        data={"state": {"n": 1}, "tools": [{"name": "f", "description": "d", "parameters": {}}]},
+        data={"state": {"n": 1}},
+        tools=[{"name": "f", "description": "d", "parameters": {}}, {"no": "name"}],
         resume=[{"interruptId": "i", "status": "resolved", "payload": True}],
         parent_run_id="p",
     )
     made = run_input(MESSAGES, context)
     assert (made.run_id, made.thread_id, made.parent_run_id) == ("r", "t", "p")
-    assert made.state == {"n": 1} and made.tools[0].name == "f" and len(made.messages) == 6
+    assert made.state == {"n": 1} and [tool.name for tool in made.tools] == ["f"] and len(made.messages) == 6
     assert made.resume[0].interrupt_id == "i"

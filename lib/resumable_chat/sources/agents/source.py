@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from ..answer import Answer
+from ..client_tools import ClientTool, read_tools
 from ..errors import SourceError
 from ..history import to_model_messages
 from ..history.rounds import CallState, Round, read_turns
@@ -23,8 +24,8 @@ class AgentSource:
     """Runs a pydantic-ai agent.
 
     Tools run here. A call of a tool with ``requires_approval`` ends the run with an interrupt, and the run that brings
-    the user's answer goes on from it. Tools that the client sends along (``data["tools"]``: name, description and
-    parameters) are called there. ``deps``, called with the context of each run, makes the agent's dependencies.
+    the user's answer goes on from it. The client's own tools are offered too, unless the agent has one of the same
+    name, and are called there. ``deps``, called with the context of each run, makes the agent's dependencies.
     """
 
     def __init__(self, agent: Any, *, deps: Callable[[SourceContext], Any] | None = None) -> None:
@@ -76,8 +77,9 @@ class AgentSource:
         }
         if approvals:
             options["deferred_tool_results"] = DeferredToolResults(approvals=approvals)
-        tools = context.data.get("tools")
-        if isinstance(tools, list) and tools:
+        own = {name for toolset in self._agent.toolsets for name in getattr(toolset, "tools", ())}
+        tools = [tool for tool in read_tools(context.tools) if tool.name not in own]
+        if tools:
             options["toolsets"] = [_client_tools(tools)]
         if self._deps is not None:
             options["deps"] = self._deps(context)
@@ -136,19 +138,14 @@ def _answered(messages: Messages) -> list[Any]:
     return [call for call in last.calls if call.state in (CallState.APPROVED, CallState.DENIED)]
 
 
-def _client_tools(tools: Sequence[Any]) -> Any:
+def _client_tools(tools: Sequence[ClientTool]) -> Any:
     from pydantic_ai.tools import ToolDefinition
     from pydantic_ai.toolsets import ExternalToolset
 
     return ExternalToolset(
         [
-            ToolDefinition(
-                name=tool["name"],
-                description=tool.get("description"),
-                parameters_json_schema=tool.get("parameters") or tool.get("inputSchema") or {"type": "object"},
-            )
+            ToolDefinition(name=tool.name, description=tool.description, parameters_json_schema=dict(tool.parameters))
             for tool in tools
-            if isinstance(tool, Mapping) and isinstance(tool.get("name"), str)
         ]
     )
 

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from ..client_tools import ClientTool
 from ..history.parts import Attachment, Part, Text
 from ..history.rounds import Call, Round, System, Thought, Turn, User, read_turns
 
@@ -35,13 +36,19 @@ _SEE: Final = "(See the attachments.)"
 
 
 def to_converse(
-    messages: Sequence[Mapping[str, Any]], request: Mapping[str, Any], *, system: str | None = None
+    messages: Sequence[Mapping[str, Any]],
+    request: Mapping[str, Any],
+    *,
+    system: str | None = None,
+    tools: Sequence[ClientTool] = (),
 ) -> dict[str, Any]:
     """Return the arguments of ``converse_stream`` for a conversation. ``request`` has the model and options.
 
     Signed thoughts are sent back within the newest turn only, as a tool's result needs them there. Without a
-    ``toolConfig``, which calls in the history would require, they are told as text.
+    ``toolConfig``, which calls in the history would require, they are told as text. ``tools`` are the client's; those
+    of ``request`` go before one of the same name.
     """
+    request = _with_tools(request, tools)
     turns = read_turns(messages)
     instructions = [system] if system else []
     instructions += [turn.text for turn in turns if isinstance(turn, System) and turn.text.strip()]
@@ -53,6 +60,25 @@ def to_converse(
     if instructions:
         body["system"] = [*request.get("system", []), *({"text": text} for text in instructions)]
     return body
+
+
+def _with_tools(request: Mapping[str, Any], tools: Sequence[ClientTool]) -> Mapping[str, Any]:
+    """Return a request that also offers these tools."""
+    config = request.get("toolConfig", {})
+    ours = list(config.get("tools", ()))
+    taken = {tool.get("toolSpec", {}).get("name") for tool in ours}
+    offered = [
+        {
+            "toolSpec": {
+                "name": tool.name,
+                **({"description": tool.description} if tool.description else {}),  # it must not be empty
+                "inputSchema": {"json": dict(tool.parameters)},
+            }
+        }
+        for tool in tools
+        if tool.name not in taken
+    ]
+    return {**request, "toolConfig": {**config, "tools": [*ours, *offered]}} if offered else request
 
 
 class _Conversation:

@@ -9,6 +9,7 @@ from contextlib import aclosing
 from typing import Any, Final
 
 from ..answer import Answer
+from ..client_tools import read_tools
 from ..errors import SourceError
 from ..patience import Patience
 from ..port import Chunk, Messages, SourceContext
@@ -62,7 +63,7 @@ class BedrockSource:
         answer = Answer(run_id=context.run_id, thread_id=context.thread_id, message_id=context.message_id)
         for chunk in answer.begin():
             yield chunk
-        request = to_converse(messages, self._request, system=self._system)
+        request = to_converse(messages, self._request, system=self._system, tools=read_tools(context.tools))
         converse, interruption = ConverseAnswer(answer), Interruption()
         patience = Patience(self._timeout)
         events = read_in_thread(lambda: self._events(request, interruption), interrupt=interruption.request)

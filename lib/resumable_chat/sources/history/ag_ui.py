@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from ..client_tools import read_tools
 from .parts import Attachment, Part, Text
 from .rounds import Round, System, User, read_turns
 
@@ -43,7 +45,7 @@ def run_input(messages: Sequence[Mapping[str, Any]], context: SourceContext) -> 
         "runId": context.run_id,
         "messages": to_ag_ui(messages),
         "state": context.data.get("state", {}),
-        "tools": _rows(context.data.get("tools")),
+        "tools": [asdict(tool) for tool in read_tools(context.tools)],
         "context": _rows(context.data.get("context")),
         "forwardedProps": context.data.get("forwardedProps", {}),
     }

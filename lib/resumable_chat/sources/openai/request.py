@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
+from ..client_tools import ClientTool
+
 _PATH: Final = "/chat/completions"
 
 
@@ -36,12 +38,32 @@ def request_headers(url: str, api_key: str | None) -> dict[str, str]:
 
 
 def request_body(
-    messages: Sequence[Mapping[str, Any]], request: Mapping[str, Any], *, system: str | None, with_usage: bool
+    messages: Sequence[Mapping[str, Any]],
+    request: Mapping[str, Any],
+    *,
+    system: str | None,
+    with_usage: bool,
+    tools: Sequence[ClientTool] = (),
 ) -> dict[str, Any]:
-    """Return the body of a streamed request. ``request`` has the model and options; its ``stream_options`` stay."""
+    """Return the body of a streamed request. ``request`` has the model and options; its ``stream_options`` stay.
+
+    ``tools`` are the client's; those of ``request`` go before one of the same name.
+    """
     from ..history import to_openai  # behind the first response to a send, not before it
 
     body = {**request, "stream": True, "messages": to_openai(messages, system=system)}
+    ours = list(request.get("tools") or ())
+    taken = {tool.get("function", {}).get("name") for tool in ours}
+    offered = [
+        {
+            "type": "function",
+            "function": {"name": tool.name, "description": tool.description, "parameters": tool.parameters},
+        }
+        for tool in tools
+        if tool.name not in taken
+    ]
+    if offered:
+        body["tools"] = [*ours, *offered]
     if with_usage and "stream_options" not in body:
         body["stream_options"] = {"include_usage": True}
     return body

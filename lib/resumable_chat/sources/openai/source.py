@@ -7,12 +7,13 @@ decoders are imported by the first run, behind the response to its send: they ta
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import ConfigurationError
 from ...secret_settings import read_secret
 from ..answer import Answer
+from ..client_tools import ClientTool, read_tools
 from ..errors import SourceError
 from ..port import Chunk, Messages, SourceContext
 from .request import completions_url, request_body, request_headers
@@ -65,7 +66,7 @@ class OpenAISource:
         answer = Answer(run_id=context.run_id, thread_id=context.thread_id, message_id=context.message_id)
         for chunk in answer.begin():
             yield chunk
-        call, chunks = await self._open(messages, answer)
+        call, chunks = await self._open(messages, answer, read_tools(context.tools))
         try:
             while chunks is not None:
                 for chunk in chunks:
@@ -82,7 +83,9 @@ class OpenAISource:
         if client is not None:
             await client.aclose()
 
-    async def _open(self, messages: Messages, answer: Answer) -> tuple[Call, list[Chunk] | None]:
+    async def _open(
+        self, messages: Messages, answer: Answer, tools: Sequence[ClientTool]
+    ) -> tuple[Call, list[Chunk] | None]:
         """Send the request until an answer begins; return the call and its first chunks. Raises SourceError."""
         from .call import Call, make_client
         from .completions import Completion
@@ -95,7 +98,7 @@ class OpenAISource:
         client, attempt = self._client, 0
         while True:
             with_usage = self._with_usage
-            body = request_body(messages, self._request, system=self._system, with_usage=with_usage)
+            body = request_body(messages, self._request, system=self._system, with_usage=with_usage, tools=tools)
             call = Call(Completion(answer), patience=self._timeout)
             try:
                 status, headers = await call.start(client, self._url, body)
