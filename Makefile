@@ -30,7 +30,7 @@ test: lint types unit test-client ## Pass the linter, the type checker and the t
 
 .PHONY: test-client
 test-client: client/dist/index.js $(VENV)/.local ## Check the TypeScript client: its types, and its tests
-	cd client && npm run --silent typecheck && PYTHON=$(abspath $(BIN))/python npm test --silent
+	cd client && npm run --silent lint && npm run --silent typecheck && PYTHON=$(abspath $(BIN))/python npm test --silent
 
 .PHONY: test-browser
 test-browser: $(VENV)/.dev $(PAGE) tests/browser/node_modules/.installed ## Pass the tests in Chromium (CHROMIUM=path to name one)
@@ -73,7 +73,7 @@ packages: $(SAM_VENV)/.installed client/dist/index.js ## Build the wheels, sourc
 .PHONY: test-packages
 test-packages: $(VENV)/.dev packages ## Install what packages builds into empty projects, and use it there
 	$(BIN)/pytest tests/packages $(PYTEST)
-	$(if $(wildcard tests/packages/*.test.mjs),node --test tests/packages)
+	$(if $(wildcard tests/packages/*.test.mjs),node --test tests/packages/*.test.mjs)
 
 .PHONY: simulate
 SEEDS ?= 1000
@@ -104,6 +104,7 @@ unit: $(VENV)/.dev $(SAM_VENV)/.installed tests/node/node_modules/.installed
 bench: $(VENV)/.dev tests/node/node_modules/.installed ## Measure, and print tables
 	$(BIN)/python -m benchmarks.fold
 	$(BIN)/python -m benchmarks.latency
+	$(BIN)/python -m benchmarks.sqlite_idle
 
 .PHONY: bench-s2
 bench-s2: $(VENV)/.dev ## Measure on S2 Lite

@@ -4,24 +4,27 @@ import { Turns } from './turns.js'
 import type { S2ConnectionFor, S2ConnectionOptions } from './types.js'
 
 /**
- * The connection between TanStack AI's `useChat` (or `ChatClient`) and a server that keeps its chats in a log.
+ * Connect TanStack AI's `useChat` (or `ChatClient`) to a server that keeps its chats in a log.
  *
  * In mode `session`, pass `live: true` to `useChat`: the chat is read from the log, sent messages included. In the
- * modes `single-use` and `shared`, the chunks come in the response to the send; with `subscribeUrl` a broken response
- * is read on from there, as is the running generation after a reload.
+ * modes `single-use` and `shared`, the response to the send brings the chunks; with `subscribeUrl` a broken response is
+ * read on from there, as is the running answer after a reload.
  *
  * Throws TypeError if the options do not fit together.
  */
 export function createS2Connection<const Options extends S2ConnectionOptions>(
   options: Options,
 ): S2ConnectionFor<Options> {
-  const { mode = 'single-use', sendUrl, subscribeUrl, stopUrl } = options as S2ConnectionOptions
+  const { mode = 'single-use', sendUrl, subscribeUrl, stopUrl, hydrateUrl } = options as S2ConnectionOptions
   if (mode !== 'single-use' && mode !== 'shared' && mode !== 'session') {
     throw new TypeError(`createS2Connection: mode is ${String(mode)}; it must be single-use, shared or session.`)
   }
   if (!sendUrl) throw new TypeError('createS2Connection: sendUrl is missing.')
   if (mode === 'session' && !subscribeUrl) {
     throw new TypeError('createS2Connection: mode session needs subscribeUrl, where the chat is read.')
+  }
+  if (mode !== 'session' && hydrateUrl) {
+    throw new TypeError(`createS2Connection: hydrateUrl needs mode session; mode is ${mode}.`)
   }
   const timing = { ...DEFAULT_TIMING, ...options.timing }
   const chat = mode === 'session' ? new Session(options, timing) : new Turns(options, timing)
@@ -31,8 +34,14 @@ export function createS2Connection<const Options extends S2ConnectionOptions>(
   const connection = {
     ...requests,
     ...(stopUrl ? { stop: chat.stop.bind(chat) } : {}),
+    ...(hydrateUrl ? { hydrate: (chat as Session).hydrate.bind(chat) } : {}),
+    reconnect: () => chat.reconnect(),
+    watch: (watcher: () => void) => chat.status.watch(watcher),
     get state() {
-      return chat.state
+      return chat.status.current.state
+    },
+    get status() {
+      return chat.status.current
     },
   }
   return connection as unknown as S2ConnectionFor<Options>

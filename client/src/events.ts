@@ -1,9 +1,10 @@
 import { createParser } from 'eventsource-parser'
 import { S2StreamError } from './errors.js'
+import { orAborted } from './signals.js'
 import { after } from './timing.js'
 import type { StreamChunk } from './types.js'
 
-/** One server-sent event: its chunk, and the cursor after it if it has an id that is one. */
+/** One server-sent event: its chunk, and the cursor after it if its id is one. */
 export interface ChunkEvent {
   readonly cursor: number | undefined
   /** Undefined if the data is no chunk. */
@@ -18,14 +19,16 @@ export class Stalled extends Error {
 }
 
 /**
- * The events of a response, as they come. An event cut off by the end of the body is left out.
+ * Yield the events of a response as they come. An event cut off by the end of the body is left out.
  *
  * `heard` is called whenever bytes arrive, keep-alives included. Throws what the body throws, {@link Stalled} after
- * `stalledAfter` ms without a byte, and S2StreamError for an event over 64 Mi characters.
+ * `stalledAfter` ms without a byte, AbortError when the signal comes, and S2StreamError for an event of over 64 Mi
+ * characters.
  */
 export async function* readEvents(
   body: ReadableStream<Uint8Array>,
   stalledAfter: number,
+  signal?: AbortSignal,
   heard: () => void = () => {},
 ): AsyncGenerator<ChunkEvent, void, undefined> {
   let events: ChunkEvent[] = []
@@ -41,7 +44,7 @@ export async function* readEvents(
   const reader = body.getReader()
   try {
     for (;;) {
-      const { done, value } = await inTime(reader.read(), stalledAfter)
+      const { done, value } = await inTime(reader.read(), stalledAfter, signal)
       if (done) return
       heard()
       parser.feed(decoder.decode(value, { stream: true }))
@@ -56,10 +59,11 @@ export async function* readEvents(
   }
 }
 
-function inTime<T>(promise: Promise<T>, ms: number): Promise<T> {
+function inTime<T>(promise: Promise<T>, ms: number, signal: AbortSignal | undefined): Promise<T> {
+  const heeded = signal ? orAborted(promise, signal) : promise
   return new Promise((resolve, reject) => {
     const clear = after(ms, () => reject(new Stalled(`Nothing came for ${ms} ms.`)))
-    promise.finally(clear).then(resolve, reject)
+    heeded.finally(clear).then(resolve, reject)
   })
 }
 
@@ -69,7 +73,7 @@ function cursorOf(id: string | undefined): number | undefined {
   return Number.isSafeInteger(cursor) ? cursor : undefined
 }
 
-/** The chunk in an event's data. Events of other kinds (`[DONE]`, an empty one) are not fatal: a log may hold any. */
+/** Return the chunk in an event's data. Anything else (`[DONE]`, an empty event) is not fatal: a log may hold it. */
 function chunkOf(data: string): StreamChunk | undefined {
   try {
     const chunk: unknown = JSON.parse(data)

@@ -1,53 +1,62 @@
 import { abortError, S2Error, S2StreamError } from './errors.js'
 import { readEvents, type ChunkEvent } from './events.js'
-import { asError, isTransient, link, streamOf, type Requests } from './requests.js'
-import { backoff, sleep, type Timing } from './timing.js'
+import { longestRetry } from './presence.js'
+import { asError, isTransient, type Requests } from './requests.js'
+import { discard, streamOf } from './responses.js'
+import { link } from './signals.js'
+import { backoff, type Timing, type Waits } from './timing.js'
 
-/** What happens while a generation is read. */
-export interface GenerationHandlers {
+/** What reading an answer needs, and what it tells. */
+export interface GenerationOptions {
+  readonly requests: Requests
+  readonly timing: Timing
+  readonly waits: Waits
+  /** The response to the send, if there is one. */
+  readonly response: Response | undefined
+  /** Where to begin without a response. */
+  readonly cursor: number | undefined
+  /** Whether `subscribeUrl` can be read after a break. */
+  readonly resumable: boolean
+  readonly signal: AbortSignal
   live(): void
-  broken(reason: Error): void
+  broken(reason: Error, retryAt: number): void
 }
 
 /**
- * The events of one generation, in the modes other than `session`.
+ * Yield the events of one answer, in the modes other than `session`.
  *
- * They come from `response`, if it streams, and after a break, or if it does not, from `subscribeUrl`. Without that
- * URL a break is an S2StreamError, as is a generation that ended while it could not be read. `cursor` is where to
- * begin without a response. Ends with AbortError when the signal comes.
+ * They come from the response, if it streams, and after a break, or if it does not, from `subscribeUrl`. Throws
+ * S2StreamError after a break without that URL, and if the answer ended while it could not be read; the last failure if
+ * nothing comes for `resumeDeadline`; AbortError when the signal comes.
  */
-export async function* readGeneration(
-  requests: Requests,
-  timing: Timing,
-  response: Response | undefined,
-  cursor: number | undefined,
-  resumable: boolean,
-  signal: AbortSignal,
-  handlers: GenerationHandlers,
-): AsyncGenerator<ChunkEvent, void, undefined> {
+export async function* readGeneration(options: GenerationOptions): AsyncGenerator<ChunkEvent, void, undefined> {
+  const { requests, timing, waits, response, resumable, signal } = options
+  let { cursor } = options
   let body = response && isStream(response) ? streamOf(response, 'The send') : undefined
   let terminal = false
   let failures = 0
-  let lastProgress = Date.now()
+  let deadline = Date.now() + timing.resumeDeadline
   for (;;) {
     let broken: Error | undefined
     const request = new AbortController()
     const unlink = link(signal, request)
     try {
-      body ??= await requests.replay(cursor, request.signal)
+      body ??= await requests.replay(cursor, request.signal, Math.min(timing.stalledAfter, deadline - Date.now()))
       if (!body) {
         if (terminal || (cursor === undefined && !response)) return
         throw new S2StreamError('The answer ended before all of it was read, and cannot be read any more.')
       }
-      handlers.live()
-      for await (const event of readEvents(body, timing.stalledAfter)) {
+      options.live()
+      // The app may have left in its listener.
+      if (signal.aborted) throw abortError()
+      for await (const event of readEvents(body, timing.stalledAfter, request.signal)) {
         if (signal.aborted) throw abortError()
         if (event.cursor !== undefined) {
           if (cursor !== undefined && event.cursor <= cursor) continue
           cursor = event.cursor
         }
         failures = 0
-        lastProgress = Date.now()
+        deadline = Date.now() + timing.resumeDeadline
         const type: string | undefined = event.chunk?.type
         terminal ||= type === 'RUN_FINISHED' || type === 'RUN_ERROR'
         yield event
@@ -61,6 +70,7 @@ export async function* readGeneration(
     } finally {
       unlink()
       request.abort()
+      if (body && !body.locked) body.cancel().catch(() => {})
       body = undefined
     }
     if (terminal) return
@@ -69,16 +79,21 @@ export async function* readGeneration(
         cause: broken,
       })
     }
-    if (Date.now() - lastProgress > timing.resumeDeadline) throw broken
-    handlers.broken(broken)
-    const asked = Math.min((broken as S2Error).retryAfter ?? 0, timing.longestRetryAfter)
-    const own = failures === 0 ? Math.random() * 100 : backoff(failures, timing)
+    const asked = Math.min((broken instanceof S2Error && broken.retryAfter) || 0, timing.longestRetryAfter)
+    const own = failures === 0 ? Math.random() * 100 : backoff(failures, timing, longestRetry(timing))
     failures++
-    await sleep(Math.max(own, asked), signal)
+    const wait = Math.max(own, asked)
+    if (Date.now() + wait >= deadline) throw broken
+    options.broken(broken, Date.now() + wait)
+    await waits.sleep(wait, signal)
     if (signal.aborted) throw abortError()
+    // A machine that slept may be late.
+    if (Date.now() >= deadline) throw broken
   }
 }
 
 function isStream(response: Response): boolean {
-  return response.status !== 202 && response.status !== 204
+  if (response.status !== 202 && response.status !== 204) return true
+  discard(response)
+  return false
 }

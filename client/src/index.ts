@@ -8,6 +8,7 @@ export {
   S2UnavailableError,
   type S2ErrorDetails,
 } from './errors.js'
+export { runOutcome, type RunOutcome } from './outcome.js'
 export { DEFAULT_TIMING, type Timing } from './timing.js'
 export type {
   BodyOption,
@@ -21,6 +22,7 @@ export type {
   S2ConnectionMode,
   S2ConnectionOptions,
   S2ConnectionState,
+  S2ConnectionStatus,
   S2SubscribeConnection,
   StreamChunk,
   UIMessage,

@@ -1,18 +1,18 @@
 import { after, type Timing } from './timing.js'
 
-/** What the presence of the user asks of the streams. */
+/** What the user's presence asks of the streams. */
 export interface PresenceHandlers {
   /** The tab has been hidden for long: close the stream. */
   away(): void
-  /** The tab is visible: open the stream if it is closed, or stale. */
+  /** The tab became visible: reopen the stream if it is closed or stale. */
   back(): void
-  /** The network is back: streams from before it went are dead. */
+  /** The network is back: streams from before are dead. */
   online(): void
 }
 
 type Page = EventTarget & { visibilityState?: string }
 
-/** Watches whether the tab is seen and the network there. Outside browsers it sees a tab that is never hidden. */
+/** Watches whether the tab is visible and the network there. Outside browsers, nothing is ever hidden. */
 export class Presence {
   readonly #timing: Timing
   readonly #handlers: PresenceHandlers
@@ -35,6 +35,7 @@ export class Presence {
     return this.#away
   }
 
+  /** Start to watch the page and the network. */
   watch(): void {
     if (this.#watching) return
     this.#watching = true
@@ -47,6 +48,7 @@ export class Presence {
     this.#look()
   }
 
+  /** Stop watching. */
   leave(): void {
     if (!this.#watching) return
     this.#watching = false
@@ -55,14 +57,14 @@ export class Presence {
     this.#clear()
   }
 
-  /** Whether an answer is waited for. What is new about it counts as somebody being here. */
+  /** Whether an answer is being waited for. Its end counts as somebody being here. */
   set busy(busy: boolean) {
     if (this.#busy && !busy) this.#idleSince = Date.now()
     this.#busy = busy
     this.#arm()
   }
 
-  /** Something is sent: the stream is needed, seen or not. */
+  /** Something is sent: the stream is needed, visible or not. */
   need(): void {
     if (this.#hiddenSince !== undefined) this.#hiddenSince = Date.now()
     this.#away = false
@@ -97,6 +99,11 @@ export class Presence {
   }
 }
 
+/** Return the longest wait between two attempts, in milliseconds: short while somebody may be looking. */
+export function longestRetry({ longestRetry: longest, longestRetryVisible }: Timing): number {
+  return page()?.visibilityState === 'hidden' ? longest : Math.min(longest, longestRetryVisible)
+}
+
 function page(): Page | undefined {
   const { document } = globalThis as { document?: unknown }
   return isTarget(document) ? document : undefined
@@ -107,7 +114,7 @@ function network(): EventTarget | undefined {
   return isTarget(window) ? window : undefined
 }
 
-/** React Native has a `window` that is no event target. */
+/** React Native has a `window` that is not an event target. */
 function isTarget(value: unknown): value is EventTarget {
   return typeof (value as EventTarget | undefined)?.addEventListener === 'function'
 }

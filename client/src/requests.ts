@@ -1,11 +1,16 @@
 import { abortError, errorFor, S2Error, S2StreamError, S2UnavailableError } from './errors.js'
-import { Stalled } from './events.js'
-import { after, parseRetryAfter, type Timing } from './timing.js'
+import { detailOf, discard, streamOf } from './responses.js'
+import { orAborted } from './signals.js'
+import { parseRetryAfter, type Timing } from './timing.js'
 import type { HeadersOption, Messages, S2ConnectionOptions, UrlOption } from './types.js'
+import { within } from './within.js'
 
-const LONGEST_DETAIL = 500
-
-/** The three requests, made from the options. Every failure is an S2Error, or an AbortError if the signal came. */
+/**
+ * Makes the requests that the options describe.
+ *
+ * Each fails with an S2Error, or with an AbortError once its signal comes, which ends it even if `fetch` ignores it.
+ * The signal also ends the body of a returned response.
+ */
 export class Requests {
   readonly #options: S2ConnectionOptions
   readonly #timing: Timing
@@ -15,39 +20,34 @@ export class Requests {
     this.#timing = timing
   }
 
-  /** POST of a send's body. Any status that is OK is an answer. */
+  /** POST the body of a send. Return the response if its status is OK. */
   send(body: string, headers: Record<string, string> | undefined, signal: AbortSignal): Promise<Response> {
     const request = { method: 'POST', body, signal }
     return this.#fetch('The send', urlOf(this.#options.sendUrl), request, headers)
   }
 
   /**
-   * GET of the chunks after the cursor: a response's body, or undefined if there is nothing to read (204).
+   * GET the chunks after the cursor. Return the body, or undefined if there is nothing to read (204).
    *
-   * `signal` ends the body too; it should belong to this request alone.
+   * Throws S2UnavailableError if no answer comes within `patience` ms. The signal should be of this request alone.
    */
-  async replay(cursor: number | undefined, signal: AbortSignal): Promise<ReadableStream<Uint8Array> | undefined> {
+  async replay(
+    cursor: number | undefined,
+    signal: AbortSignal,
+    patience: number = this.#timing.stalledAfter,
+  ): Promise<ReadableStream<Uint8Array> | undefined> {
     const { subscribeUrl } = this.#options
     if (subscribeUrl === undefined) throw new S2StreamError('There is no subscribeUrl to read from.')
     const url = typeof subscribeUrl === 'function' ? subscribeUrl(cursor) : withParameter(subscribeUrl, 'from', cursor)
-    const request = { method: 'GET', signal, headers: { Accept: 'text/event-stream' }, cache: 'no-store' as const }
-    const late = new AbortController()
-    link(signal, late)
-    const clear = after(this.#timing.stalledAfter, () => late.abort(new Stalled('no answer came')))
-    try {
-      const response = await this.#fetch('The subscription', url, { ...request, signal: late.signal })
-      if (response.status === 204) return undefined
-      return streamOf(response, 'The subscription')
-    } catch (error) {
-      if (signal.aborted) throw abortError()
-      if (!late.signal.aborted) throw error
-      throw new S2UnavailableError(`The subscription got no answer in ${this.#timing.stalledAfter} ms.`)
-    } finally {
-      clear()
-    }
+    const request = { method: 'GET', headers: { Accept: 'text/event-stream' }, cache: 'no-store' as const }
+    const response = await within('The subscription', patience, signal, (limited) =>
+      this.#fetch('The subscription', url, { ...request, signal: limited }),
+    )
+    if (response.status === 204) return undefined
+    return streamOf(response, 'The subscription')
   }
 
-  /** DELETE: stop the run, or whichever runs. */
+  /** DELETE: stop the named run, or whichever run goes on. */
   async stop(fields: Record<string, unknown>, runId: string | undefined, signal: AbortSignal): Promise<void> {
     const named = runId === undefined ? fields : { ...fields, runId }
     const given = urlOf(this.#options.stopUrl ?? '')
@@ -57,7 +57,24 @@ export class Requests {
     discard(response)
   }
 
-  /** The fields of the option `body`. */
+  /** GET the stored chat of a thread as JSON, of whatever shape. Throws S2UnavailableError if it takes too long. */
+  async history(parameters: Record<string, string | number | undefined>): Promise<unknown> {
+    let url = urlOf(this.#options.hydrateUrl ?? '')
+    for (const [name, value] of Object.entries(parameters)) url = withParameter(url, name, value)
+    const request = { method: 'GET', headers: { Accept: 'application/json' }, cache: 'no-store' as const }
+    return within('The history', this.#timing.stalledAfter, undefined, async (signal) => {
+      const response = await this.#fetch('The history', url, { ...request, signal })
+      try {
+        return await orAborted(response.json() as Promise<unknown>, signal)
+      } catch (error) {
+        if (signal.aborted) throw error
+        const { status } = response
+        throw new S2StreamError('The history is not JSON. Is hydrateUrl right?', { status, cause: error })
+      }
+    })
+  }
+
+  /** Return the fields that the option `body` adds. */
   fields(messages: Messages, data: Record<string, any> | undefined): Record<string, unknown> {
     const { body } = this.#options
     return (typeof body === 'function' ? body(messages, data) : body) ?? {}
@@ -69,66 +86,31 @@ export class Requests {
     try {
       const headers = new Headers(request.headers)
       if (request.body !== undefined) headers.set('Content-Type', 'application/json')
-      for (const more of [await headersOf(this.#options.headers), own]) {
+      for (const more of [await orAborted(headersOf(this.#options.headers), signal), own]) {
         new Headers(more).forEach((value, name) => headers.set(name, value))
       }
       if (signal.aborted) throw abortError()
       // Called as a plain function: browsers refuse their fetch as a method of another object.
       const fetchNow = this.#options.fetch ?? globalThis.fetch
       const credentials = this.#options.credentials ?? 'same-origin'
-      response = await orAborted(fetchNow(url, { ...request, headers, credentials }), signal)
+      response = await orAborted(fetchNow(url, { ...request, headers, credentials }), signal, discard)
     } catch (error) {
       if (signal.aborted) throw abortError()
       throw new S2UnavailableError(`${what} did not get through: ${text(error)}`, { cause: error })
     }
+    if (signal.aborted) {
+      discard(response)
+      throw abortError()
+    }
     if (response.ok) return response
-    const detail = await detailOf(response)
+    const detail = await detailOf(response, signal)
     if (signal.aborted) throw abortError()
     const retryAfter = parseRetryAfter(response.headers.get('retry-after'))
     throw errorFor(what, response.status, { detail, retryAfter })
   }
 }
 
-/** The body of an event stream. Throws S2StreamError for anything else. */
-export function streamOf(response: Response, what: string): ReadableStream<Uint8Array> {
-  const type = response.headers.get('content-type') ?? 'nothing'
-  if (!/^text\/event-stream\b/i.test(type)) {
-    discard(response)
-    throw new S2StreamError(`${what} got ${type} (${response.status}) and not text/event-stream. Is the URL right?`, {
-      status: response.status,
-    })
-  }
-  if (!response.body) {
-    throw new S2StreamError('This fetch does not stream. Give the connection one that does, as its option `fetch`.')
-  }
-  return response.body
-}
-
-/** Not every fetch heeds its signal. */
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(abortError())
-    if (signal.aborted) abort()
-    signal.addEventListener('abort', abort)
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  })
-}
-
-/** Lets go of a body that nobody reads, so that its connection can be used again. */
-export function discard(response: Response): void {
-  response.body?.cancel().catch(() => {})
-}
-
-/** Aborts `controller` with `signal`; the function it returns undoes that. */
-export function link(signal: AbortSignal | undefined, controller: AbortController): () => void {
-  if (!signal) return () => {}
-  const abort = () => controller.abort(signal.reason)
-  if (signal.aborted) abort()
-  signal.addEventListener('abort', abort)
-  return () => signal.removeEventListener('abort', abort)
-}
-
-/** The URL with its parameter set, also if it is relative. Undefined leaves the URL as it is. */
+/** Return the URL, absolute or relative, with this parameter set. Undefined leaves it as it is. */
 export function withParameter(url: string, name: string, value: string | number | undefined): string {
   if (value === undefined) return url
   const [, path = '', query = '', hash = ''] = /^([^?#]*)(\?[^#]*)?(#.*)?$/s.exec(url) ?? []
@@ -137,7 +119,7 @@ export function withParameter(url: string, name: string, value: string | number 
   return `${path}?${parameters}${hash}`
 }
 
-export function urlOf(url: UrlOption): string {
+function urlOf(url: UrlOption): string {
   return typeof url === 'function' ? url() : url
 }
 
@@ -145,33 +127,16 @@ async function headersOf(headers: HeadersOption | undefined): Promise<HeadersIni
   return typeof headers === 'function' ? headers() : headers
 }
 
-async function detailOf(response: Response): Promise<string | undefined> {
-  let said: string
-  try {
-    said = await response.text()
-  } catch {
-    return undefined
-  }
-  try {
-    const { detail } = JSON.parse(said)
-    if (detail !== undefined) said = typeof detail === 'string' ? detail : JSON.stringify(detail)
-  } catch {
-    // No JSON: the text itself, unless it is a page.
-    if (/^\s*</.test(said)) return undefined
-  }
-  return said.trim().slice(0, LONGEST_DETAIL) || undefined
-}
-
 function text(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** Whether trying again may help. */
+/** Return whether another attempt may help. */
 export function isTransient(error: unknown): boolean {
   return error instanceof S2UnavailableError
 }
 
-/** Whatever was thrown, as an Error. */
+/** Return anything that was thrown as an Error. */
 export function asError(error: unknown): Error {
   return error instanceof Error ? error : new S2Error(String(error), { cause: error })
 }

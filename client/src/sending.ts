@@ -1,11 +1,14 @@
 import { abortError, S2Error } from './errors.js'
+import { longestRetry } from './presence.js'
 import { asError, type Requests } from './requests.js'
-import { backoff, sleep, type Timing } from './timing.js'
+import { backoff, type Timing, type Waits } from './timing.js'
 import type { Messages, RunContext, UIMessage } from './types.js'
+import { within } from './within.js'
 
 const RETRIED = new Set([undefined, 408, 425, 429, 502, 503, 504])
+const BYTES_PER_MS = 16
 
-/** A send's run and body. What the option `body` says wins. */
+/** Return the run and the body of a send. Fields of the option `body` win over the connection's own. */
 export function prepare(
   requests: Requests,
   messages: Messages,
@@ -15,73 +18,74 @@ export function prepare(
 ): { runId: string; body: string } {
   const fields = requests.fields(messages, data)
   const runId = typeof fields.runId === 'string' ? fields.runId : (context?.runId ?? newRunId())
-  return { runId, body: JSON.stringify({ messages, data, runId, from, ...fields }) }
+  const { parentRunId, resume, clientTools } = context ?? {}
+  const tools = clientTools?.length ? clientTools : undefined
+  return { runId, body: JSON.stringify({ messages, data, runId, from, parentRunId, resume, tools, ...fields }) }
 }
 
-/** Whether a request may be made again after this: no answer came, or one that is no refusal. */
+/** Return whether a request may be repeated after this error: no answer came, or one that refuses nothing. */
 export function mayRepeat(error: unknown): boolean {
   return error instanceof S2Error && RETRIED.has(error.status)
 }
 
+/** How long a request is attempted, and what cuts it short. */
+export interface Persistence {
+  /** The request's name in errors. */
+  what: string
+  timing: Timing
+  /** What is sent, which takes its time. */
+  body?: string
+  signal?: AbortSignal | undefined
+  waits: Waits
+  /** Return whether the request got through although no answer says so. */
+  known?: () => boolean
+  /** Asked once an attempt has taken `sendLostAfter`: whether it is given up and repeated. */
+  lost?: () => boolean
+}
+
 /**
- * Makes a request again until it gets through, is refused, or `sendDeadline` is over. The request has to be one that
- * the server carries out once, however often it comes.
+ * Make a request again and again until it gets through, is refused, or its time is over. The server must carry it out
+ * once however often it comes.
  *
- * `known` tells that it got through although no answer says so; then undefined is returned. `online` is given what
- * ends a wait early, and returns how to take that back.
+ * Return undefined if it is known to have got through without an answer. Throws the last attempt's S2Error, which is an
+ * S2UnavailableError if the server stays silent, or AbortError.
  */
 export async function persist<Answer>(
-  timing: Timing,
-  signal: AbortSignal | undefined,
-  request: () => Promise<Answer>,
-  known: () => boolean = () => false,
-  online: (retry: () => void) => () => void = () => () => {},
+  persistence: Persistence,
+  request: (signal: AbortSignal) => Promise<Answer>,
 ): Promise<Answer | undefined> {
-  const deadline = Date.now() + timing.sendDeadline
+  const { what, timing, body = '', signal, waits } = persistence
+  const known = persistence.known ?? (() => false)
+  const lost = () => !known() && (persistence.lost?.() ?? false)
+  const upload = body.length / BYTES_PER_MS
+  const once = timing.sendDeadline <= 0
+  const deadline = Date.now() + upload + (once ? timing.stalledAfter : timing.sendDeadline)
   for (let failures = 1; ; failures++) {
     try {
-      return await request()
+      const attempt = (limited: AbortSignal) =>
+        within(what, timing.sendLostAfter + upload, limited, request, () => !lost())
+      return await within(what, deadline - Date.now(), signal, attempt, known)
     } catch (error) {
       if (signal?.aborted) throw abortError()
-      const repeatable = mayRepeat(error)
-      if (repeatable && known()) return undefined
-      const wait = Math.max(backoff(failures, timing), (error as S2Error).retryAfter ?? 0)
-      if (!repeatable || Date.now() + wait > deadline) throw error
-      const early = new AbortController()
-      const clear = online(() => early.abort())
-      const abort = () => early.abort()
-      signal?.addEventListener('abort', abort)
-      await sleep(wait, early.signal)
-      signal?.removeEventListener('abort', abort)
-      clear()
+      if (mayRepeat(error) && known()) return undefined
+      if (once || !mayRepeat(error)) throw error
+      const wait = Math.max(backoff(failures, timing, longestRetry(timing)), (error as S2Error).retryAfter ?? 0)
+      if (Date.now() + wait > deadline) throw error
+      await waits.sleep(wait, signal)
       if (signal?.aborted) throw abortError()
+      // A machine that slept may be late.
+      if (Date.now() >= deadline) throw error
     }
   }
 }
 
-/** Stops a run, or whichever runs, and does not give up at the first failure. Throws the S2Error that ended it. */
-export async function stopRun(
-  requests: Requests,
-  timing: Timing,
-  fields: Record<string, unknown>,
-  runId: string | undefined,
-  online?: (retry: () => void) => () => void,
-): Promise<void> {
-  const { signal } = new AbortController()
-  try {
-    await persist(timing, undefined, () => requests.stop(fields, runId, signal), undefined, online)
-  } catch (error) {
-    throw sendError(error, runId, undefined)
-  }
-}
-
-/** The user's message of a send: the last one, if it is the user's. */
+/** Return the user's message of a send: the last one, if it is the user's. */
 export function userMessage(messages: Messages): UIMessage | undefined {
   const last = messages.at(-1) as Partial<UIMessage> | undefined
   return last?.role === 'user' && typeof last.id === 'string' ? (last as UIMessage) : undefined
 }
 
-/** The error of a failed send, with what the app needs to put the text back. */
+/** Return the error of a failed send with what the app needs to put the text back. */
 export function sendError(error: unknown, runId: string | undefined, unsent: UIMessage | undefined): Error {
   const known = asError(error)
   if (known instanceof S2Error) {
@@ -91,7 +95,7 @@ export function sendError(error: unknown, runId: string | undefined, unsent: UIM
   return known
 }
 
-/** An id for a run, also where there is no secure context. */
+/** Return a new id for a run, also where there is no secure context. */
 export function newRunId(): string {
   const { crypto } = globalThis as { crypto?: Crypto }
   if (typeof crypto?.randomUUID === 'function') return `run-${crypto.randomUUID()}`

@@ -1,63 +1,79 @@
+import { tell } from './signals.js'
 import { after } from './timing.js'
-import type { S2ConnectionState } from './types.js'
+import type { S2ConnectionState, S2ConnectionStatus } from './types.js'
 
-type Listener = (state: S2ConnectionState, reason?: Error) => void
+type StateListener = (state: S2ConnectionState, reason?: Error) => void
 
 /** The most noticeable state of several subscriptions is the connection's. */
 const ORDER: readonly S2ConnectionState[] = ['reconnecting', 'connecting', 'live', 'paused']
 
-/** The connection's state, made from those of its subscriptions. */
+/** The connection's status, made from those of its subscriptions. */
 export class Status {
-  readonly #listener: Listener | undefined
-  readonly #states = new Map<object, S2ConnectionState>()
-  #state: S2ConnectionState = 'paused'
-  #failed = false
+  readonly #onStateChange: StateListener | undefined
+  readonly #watchers = new Set<() => void>()
+  readonly #owners = new Map<object, S2ConnectionStatus>()
+  #failed: S2ConnectionStatus | undefined
+  #current: S2ConnectionStatus = { state: 'paused', reason: undefined, retryAt: undefined }
 
-  constructor(listener: Listener | undefined) {
-    this.#listener = listener
+  constructor(onStateChange: StateListener | undefined) {
+    this.#onStateChange = onStateChange
   }
 
-  get state(): S2ConnectionState {
-    return this.#state
+  /** The same object until something changes. */
+  get current(): S2ConnectionStatus {
+    return this.#current
   }
 
-  /** A subscription changed its state. `failed` is its last one. */
-  set(owner: object, state: S2ConnectionState, reason?: Error): void {
-    this.#failed = state === 'failed'
-    if (state === 'failed') this.#states.delete(owner)
-    else this.#states.set(owner, state)
-    this.#tell(reason)
+  /** Call `watcher` after each change. The returned function ends that. */
+  watch(watcher: () => void): () => void {
+    // Two calls may pass the same function.
+    const entry = () => watcher()
+    this.#watchers.add(entry)
+    return () => void this.#watchers.delete(entry)
   }
 
-  /** A subscription is over. */
+  /** Take over a subscription's new status. `failed` is its last one. */
+  set(owner: object, status: S2ConnectionStatus): void {
+    this.#failed = status.state === 'failed' ? status : undefined
+    if (this.#failed) this.#owners.delete(owner)
+    else this.#owners.set(owner, status)
+    this.#update()
+  }
+
+  /** Forget a subscription that is over. */
   leave(owner: object): void {
-    if (!this.#states.delete(owner)) return
-    this.#failed = false
-    this.#tell()
+    if (!this.#owners.delete(owner)) return
+    this.#failed = undefined
+    this.#update()
   }
 
-  #tell(reason?: Error): void {
-    const states = new Set(this.#states.values())
-    const state = ORDER.find((one) => states.has(one)) ?? (this.#failed ? 'failed' : 'paused')
-    if (state === this.#state) return
-    this.#state = state
-    try {
-      this.#listener?.(state, reason)
-    } catch (error) {
-      // The app's mistake is the app's to see, and must not end the stream.
-      queueMicrotask(() => {
-        throw error
-      })
-    }
+  #update(): void {
+    const before = this.#current
+    const now = this.#combined()
+    if (before.state === now.state && before.reason === now.reason && before.retryAt === now.retryAt) return
+    this.#current = now
+    if (before.state !== now.state) tell(() => this.#onStateChange?.(now.state, now.reason))
+    for (const watcher of [...this.#watchers]) tell(watcher)
+  }
+
+  #combined(): S2ConnectionStatus {
+    const all = [...this.#owners.values()]
+    const state = ORDER.find((one) => all.some((status) => status.state === one))
+    if (state === undefined) return this.#failed ?? { state: 'paused', reason: undefined, retryAt: undefined }
+    const noticed = all.filter((status) => status.state === state)
+    const times = noticed.map(({ retryAt }) => retryAt).filter((time) => time !== undefined)
+    const reason = noticed.find((status) => status.reason !== undefined)?.reason
+    return { state, reason, retryAt: times.length > 0 ? Math.min(...times) : undefined }
   }
 }
 
-/** The state of one subscription. It stays `live` over breaks that are short. */
+/** The status of one subscription. It stays `live` over short breaks. */
 export class Liveness {
   readonly #status: Status
   readonly #quietFor: number
   #state: S2ConnectionState | undefined
   #reason: Error | undefined
+  #retryAt: number | undefined
   #clear: (() => void) | undefined
 
   constructor(status: Status, quietFor: number) {
@@ -65,9 +81,11 @@ export class Liveness {
     this.#quietFor = quietFor
   }
 
-  /** A stream is to be opened, after none was wanted. */
+  /** A stream is asked for. */
   opening(): void {
+    this.#retryAt = undefined
     if (this.#state === undefined || this.#state === 'paused') this.#to('connecting')
+    else if (this.#state === 'reconnecting') this.#tell()
   }
 
   /** A stream is open. */
@@ -75,11 +93,15 @@ export class Liveness {
     this.#to('live')
   }
 
-  /** There is no stream, and another one is to be opened: the state says so if that lasts. */
-  lost(reason: Error | undefined): void {
+  /**
+   * There is no stream, and another one is asked for, at `retryAt` (ms since 1970) if not at once. The state says so if
+   * that lasts.
+   */
+  lost(reason: Error | undefined, retryAt?: number): void {
     this.#reason = reason ?? this.#reason
-    if (this.#state === 'reconnecting') return
-    this.#clear ??= after(this.#quietFor, () => this.#to('reconnecting', this.#reason))
+    this.#retryAt = retryAt
+    if (this.#state === 'reconnecting') this.#tell()
+    else this.#clear ??= after(this.#quietFor, () => this.#reconnecting())
   }
 
   /** No stream is wanted for now. */
@@ -87,6 +109,7 @@ export class Liveness {
     this.#to('paused')
   }
 
+  /** The subscription is refused. */
   failed(reason: Error): void {
     this.#to('failed', reason)
   }
@@ -97,13 +120,25 @@ export class Liveness {
     this.#status.leave(this)
   }
 
+  #reconnecting(): void {
+    this.#state = 'reconnecting'
+    this.#tell()
+  }
+
   #to(state: S2ConnectionState, reason?: Error): void {
     if (state !== 'connecting') {
       this.#clear?.()
       this.#clear = undefined
-      this.#reason = undefined
+      this.#reason = reason
+      this.#retryAt = undefined
     }
     this.#state = state
-    this.#status.set(this, state, reason)
+    this.#tell()
+  }
+
+  #tell(): void {
+    const shown = this.#state === 'reconnecting' || this.#state === 'failed'
+    const [reason, retryAt] = shown ? [this.#reason, this.#retryAt] : []
+    this.#status.set(this, { state: this.#state ?? 'paused', reason, retryAt })
   }
 }

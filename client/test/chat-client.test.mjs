@@ -6,7 +6,7 @@ import { CLIENTS, live, openTab } from './support/clients.mjs'
 import * as s from './support/scripted.mjs'
 
 const { frame, text, started, finished, start, end, snapshot, assistant } = s
-const LIMIT = { timeout: 30_000 }
+const LIMIT = { timeout: 120_000 }
 
 /** A log in memory behind the three routes: what a send appends is what the replay shows. */
 function logServer(t, script = {}) {

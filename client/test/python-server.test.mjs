@@ -6,7 +6,7 @@ import { CLIENTS, live, openTab } from './support/clients.mjs'
 import { proxy, pythonServer } from './support/python.mjs'
 import * as s from './support/scripted.mjs'
 
-const LIMIT = { timeout: 90_000 }
+const LIMIT = { timeout: 240_000 }
 const LAST_WORDS = '*nothing gets lost.*'
 /** The default times, but for the waits between tries. */
 const TIMING = { ...DEFAULT_TIMING, firstRetry: 50, longestRetry: 500 }

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { S2AuthError, S2ConflictError, S2RequestError, S2UnavailableError } from '../dist/index.js'
+import { DEFAULT_TIMING, S2AuthError, S2ConflictError, S2RequestError, S2UnavailableError } from '../dist/index.js'
 import * as s from './support/scripted.mjs'
+import { follow, reply, settled, silent, streaming, virtual } from './support/virtual.mjs'
 
 const { frame, text, started, finished, snapshot, user, assistant } = s
-const LIMIT = { timeout: 30_000 }
+const LIMIT = { timeout: 120_000 }
 const accepted = s.answer(202)
 const context = { threadId: 't', runId: 'r1' }
 
@@ -43,26 +44,28 @@ test('a send that does not get through is repeated, byte for byte', LIMIT, async
   assert.equal(new Set(bodies).size, 1)
 })
 
-test('after the deadline it fails, and says which message was not sent', LIMIT, async (t) => {
-  const server = await s.scripted(t, { post: [s.answer(503, { detail: 'The log is away.' })] })
-  const sending = s.connect(server, { timing: { sendDeadline: 200 } }).send([user('hello')], {}, undefined, context)
-  await assert.rejects(sending, (error) => {
-    assert.ok(error instanceof S2UnavailableError)
-    assert.equal(error.status, 503)
-    assert.equal(error.detail, 'The log is away.')
-    assert.equal(error.runId, 'r1')
-    assert.deepEqual(error.unsent, user('hello'))
-    return true
-  })
+test('after the deadline it fails, and says which message was not sent', async (t) => {
+  const server = virtual(t, { get: [silent], post: [reply(503, { detail: 'The log is away.' })] })
+  const sending = follow(server.connect().send([user('hello')], {}, undefined, context))
+  await server.advance(DEFAULT_TIMING.sendDeadline)
+  const { error } = sending
+  assert.ok(error instanceof S2UnavailableError)
+  assert.equal(error.status, 503)
+  assert.equal(error.detail, 'The log is away.')
+  assert.equal(error.runId, 'r1')
+  assert.deepEqual(error.unsent, user('hello'))
   assert.ok(server.posts().length >= 3)
+})
+
+test('with a deadline of 0 it is attempted once', LIMIT, async (t) => {
   const once = await s.scripted(t, { post: [s.refuses()] })
   await assert.rejects(s.connect(once, { timing: { sendDeadline: 0 } }).send([user('hello')]), S2UnavailableError)
   assert.equal(once.posts().length, 1)
 })
 
 test('a Retry-After beyond the deadline is not waited for', LIMIT, async (t) => {
-  const server = await s.scripted(t, { post: [s.answer(429, {}, { 'Retry-After': '60' })] })
-  await assert.rejects(s.connect(server).send([user('hello')]), { status: 429, retryAfter: 60_000 })
+  const server = await s.scripted(t, { post: [s.answer(429, {}, { 'Retry-After': '3600' })] })
+  await assert.rejects(s.connect(server).send([user('hello')]), { status: 429, retryAfter: 3_600_000 })
   assert.equal(server.posts().length, 1)
 })
 
@@ -144,7 +147,7 @@ test('a post that vanished is repeated if the stream shows nothing of it', LIMIT
 
 test('a send cuts the wait for the next try of the stream short', LIMIT, async (t) => {
   const server = await s.scripted(t, { get: [s.answer(500), s.stays(frame(3, snapshot()))], post: [accepted] })
-  const connection = s.connect(server, { timing: { firstRetry: 60_000, longestRetry: 60_000 } })
+  const connection = s.connect(server, { timing: { firstRetry: 60_000, longestRetry: 60_000, longestRetryVisible: 60_000 } })
   const reading = s.read(t, connection)
   await s.until('it waits', () => server.gets().length === 1)
   await s.sleep(30)
@@ -224,19 +227,21 @@ test('a server with nothing to read has ended the run that was sent to it', LIMI
   assert.equal(reading.chunks[0].runId, 'r1')
 })
 
-test('an accepted run that never shows is ended at last', LIMIT, async (t) => {
-  const server = await s.scripted(t, {
-    get: [s.stays(frame(3, snapshot())), s.stays(frame(6, snapshot(user('hello'))))],
-    post: [accepted],
+test('an accepted run that never shows is ended at last', async (t) => {
+  const server = virtual(t, {
+    get: [streaming(frame(3, snapshot())), streaming(frame(6, snapshot(user('hello'))))],
+    post: [reply(202)],
   })
-  const connection = s.connect(server, { timing: { deliveryAfter: 100 } })
+  const connection = server.connect()
   const reading = s.read(t, connection)
-  await s.until('it is live', () => reading.chunks.length === 1)
+  await settled()
   await connection.send([user('hello')], {}, undefined, context)
-  await s.until('it is asked again', () => server.gets().length === 2)
-  await s.sleep(200)
+  await server.advance(DEFAULT_TIMING.deliveryAfter + 100)
+  assert.equal(server.gets().length, 2)
+  await server.advance(DEFAULT_TIMING.settleUnseenAfter - 1_000)
   assert.equal(reading.types().includes('RUN_FINISHED'), false, 'the model may still be thinking')
-  await s.until('it is ended', () => reading.types().includes('RUN_FINISHED'))
+  await server.advance(2_000)
+  assert.equal(reading.types().includes('RUN_FINISHED'), true)
 })
 
 test('stop names the run: the one under way, the one that is seen, else the last', LIMIT, async (t) => {

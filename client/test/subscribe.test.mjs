@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { S2AuthError, S2RequestError, S2StreamError } from '../dist/index.js'
 import * as s from './support/scripted.mjs'
+import { refused, reply, settled, silent, streaming, virtual, whole } from './support/virtual.mjs'
 
 const { frame, text, started, finished, start, snapshot, user } = s
-const LIMIT = { timeout: 30_000 }
+const LIMIT = { timeout: 120_000 }
 
 test('a stream is read on where it broke, and every chunk comes once', LIMIT, async (t) => {
   const server = await s.scripted(t, {
@@ -94,12 +95,11 @@ test('a lease that ends idle is taken up again, and the state stays live', LIMIT
   assert.equal(connection.state, 'paused')
 })
 
-test('a server that ends each response at once is not hammered', LIMIT, async (t) => {
-  const server = await s.scripted(t, { get: [s.ends(frame(3, snapshot()))] })
-  s.read(t, s.connect(server, { timing: { firstRetry: 50, longestRetry: 200 } }))
-  await s.sleep(600)
-  assert.ok(server.gets().length <= 10, `${server.gets().length} requests`)
-  assert.ok(server.gets().length >= 3)
+test('a server that ends each response at once is asked again, and not hammered', async (t) => {
+  const server = virtual(t, { get: [whole(frame(3, snapshot()))] })
+  s.read(t, server.connect())
+  await server.advance(60_000)
+  assert.ok(server.gets().length >= 30 && server.gets().length <= 90, `${server.gets().length} requests`)
 })
 
 for (const [status, kind, word] of [
@@ -137,57 +137,69 @@ test('a page in place of a stream is an error, unless a stream was there before'
   await s.until('both are there', () => reading.text() === 'ab')
 })
 
-test('Retry-After is kept, in seconds and as a date', LIMIT, async (t) => {
-  const server = await s.scripted(t, {
+test('Retry-After is kept, in seconds and as a date', async (t) => {
+  const server = virtual(t, {
     get: [
-      s.answer(503, { detail: 'wait' }, { 'Retry-After': '1' }),
-      (request, response) =>
-        s.answer(429, '', { 'Retry-After': new Date(Date.now() + 2000).toUTCString() })(request, response),
-      s.stays(frame(3, snapshot())),
+      reply(503, { detail: 'wait' }, { 'Retry-After': '10' }),
+      () => reply(429, '', { 'Retry-After': new Date(Date.now() + 20_000).toUTCString() })(),
+      streaming(frame(3, snapshot())),
     ],
   })
-  const reading = s.read(t, s.connect(server))
-  await s.until('it came through', () => reading.chunks.length === 1)
-  const [first, second, third] = server.gets().map(({ at }) => at)
-  assert.ok(second - first >= 990, `${second - first} ms`)
+  const reading = s.read(t, server.connect())
+  await server.advance(9_900)
+  assert.equal(server.gets().length, 1)
+  await server.advance(200)
+  assert.equal(server.gets().length, 2)
   // A date has whole seconds.
-  assert.ok(third - second >= 990, `${third - second} ms`)
+  await server.advance(18_900)
+  assert.equal(server.gets().length, 2)
+  await server.advance(1_200)
+  assert.equal(reading.chunks.length, 1)
 })
 
-test('failures are tried again with growing waits, and the state says so after a while', LIMIT, async (t) => {
+test('failures are followed by growing waits, and the state says so after a while', async (t) => {
   const states = []
-  const server = await s.scripted(t, {
-    get: [s.stays(frame(3, text('a'))), s.answer(500), s.refuses(), s.answer(502), s.answer(504), s.stays(frame(4, text('b')))],
+  const server = virtual(t, {
+    get: [streaming(frame(3, text('a'))), reply(500), refused, reply(502), reply(504), streaming(frame(4, text('b')))],
   })
-  const connection = s.connect(server, {
+  const connection = server.connect({
     onStateChange: (state, reason) => states.push([state, reason?.status]),
-    timing: { firstRetry: 60, longestRetry: 1000, quietFor: 40 },
+    timing: { longestRetryVisible: Infinity },
   })
   const reading = s.read(t, connection)
-  await s.until('it is live', () => reading.text() === 'a')
-  server.gets()[0].response.destroy()
-  await s.until('it goes on', () => reading.text() === 'ab')
+  await settled()
+  server.gets()[0].stream.error()
+  await server.advance(10_000, 10)
+  assert.equal(reading.text(), 'ab')
   assert.deepEqual(states.map(([state]) => state), ['connecting', 'live', 'reconnecting', 'live'])
   const at = server.gets().map((request) => request.at)
   assert.ok(at[5] - at[4] > at[3] - at[2])
 })
 
-test('a stream that goes silent is broken off and opened again', LIMIT, async (t) => {
-  const beating = (request, response) => {
-    s.open(response)
-    response.write(frame(4, text('b')))
-    const beat = setInterval(() => response.write(': keep-alive\n\n'), 50)
-    response.on('close', () => clearInterval(beat))
+test('a stream that goes silent is broken off and reopened, and keep-alives keep it', async (t) => {
+  const server = virtual(t, { get: [streaming(frame(3, text('a'))), silent, streaming(frame(4, text('b')))] })
+  const reading = s.read(t, server.connect())
+  await server.advance(95_000)
+  assert.equal(reading.text(), 'ab')
+  assert.deepEqual(server.gets().map(({ signal }) => signal.aborted), [true, true, false])
+  for (let minute = 0; minute < 20; minute++) {
+    server.gets()[2].stream.write(': keep-alive\n\n')
+    await server.advance(40_000, 500)
   }
-  const server = await s.scripted(t, { get: [s.stays(frame(3, text('a'))), s.hangs(), beating] })
-  const reading = s.read(t, s.connect(server, { timing: { stalledAfter: 200 } }))
-  await s.until('the third is read', () => reading.text() === 'ab')
-  await s.until('the dead ones are closed', () => server.gets().slice(0, 2).every(({ open }) => !open))
-  await s.sleep(450)
-  assert.equal(server.gets().length, 3, 'keep-alives keep it')
+  assert.equal(server.gets().length, 3)
 })
 
-test('204 to a cursor is read on without one; 204 to none is asked again, slower and slower', LIMIT, async (t) => {
+test('204 to none is asked again, slower and slower, and the state stays live', async (t) => {
+  const server = virtual(t, { get: [reply(204)] })
+  const connection = server.connect()
+  const reading = s.read(t, connection)
+  await server.advance(300_000, 100)
+  assert.equal(reading.done, false)
+  assert.equal(connection.state, 'live')
+  assert.ok(server.gets().length >= 10 && server.gets().length <= 30, `${server.gets().length} requests`)
+})
+
+test('204 to a cursor is read on without one', LIMIT, async (t) => {
   const nothing = s.answer(204)
   const server = await s.scripted(t, {
     get: [s.ends(frame(3, snapshot()), frame(4, text('a'))), nothing, s.stays(frame(4, snapshot(user('x'))), frame(5, text('b')))],
@@ -195,14 +207,6 @@ test('204 to a cursor is read on without one; 204 to none is asked again, slower
   const reading = s.read(t, s.connect(server))
   await s.until('it goes on', () => reading.text() === 'ab')
   assert.deepEqual(server.gets().map(({ query }) => query.from), [undefined, '4', undefined])
-
-  const empty = await s.scripted(t, { get: [nothing] })
-  const connection = s.connect(empty, { timing: { firstRetry: 50, longestRetry: 300 } })
-  const idle = s.read(t, connection)
-  await s.sleep(700)
-  assert.equal(idle.done, false)
-  assert.equal(connection.state, 'live')
-  assert.ok(empty.gets().length <= 7, `${empty.gets().length} requests`)
 })
 
 test('abort is silent at any moment, and leaves no request behind', LIMIT, async (t) => {
@@ -288,7 +292,7 @@ test('an answer that is slow to come is waited for, also when a send was accepte
 test('progress makes the next try immediate, however often it broke before', LIMIT, async (t) => {
   const more = (n) => s.breaks(frame(n, text(`${n} `)))
   const server = await s.scripted(t, { get: [more(3), more(4), more(5), s.stays(frame(6, text('end')))] })
-  const reading = s.read(t, s.connect(server, { timing: { firstRetry: 60_000, longestRetry: 60_000 } }))
+  const reading = s.read(t, s.connect(server, { timing: { firstRetry: 60_000, longestRetry: 60_000, longestRetryVisible: 60_000 } }))
   await s.until('all is read', () => reading.text() === '3 4 5 end')
 })
 

@@ -1,6 +1,13 @@
 // What the types promise; checked with the newest and the oldest client's types, never run.
 import { ChatClient, type ConnectConnectionAdapter, type SubscribeConnectionAdapter } from '@tanstack/ai-client'
-import { createS2Connection, S2ConflictError, S2Error, type S2ConnectionOptions } from '../src/index.js'
+import {
+  createS2Connection,
+  runOutcome,
+  S2ConflictError,
+  S2Error,
+  type S2ConnectionOptions,
+  type S2ConnectionStatus,
+} from '../src/index.js'
 
 const session = createS2Connection({
   mode: 'session',
@@ -11,11 +18,16 @@ const session = createS2Connection({
   credentials: 'include',
   body: (messages, data) => ({ id: 'c1', count: messages.length, mood: data?.mood }),
   fetch: globalThis.fetch,
+  hydrateUrl: '/api/chat/stream?id=c1',
   onStateChange: (state, reason) => void [state satisfies string, reason?.message],
   timing: { hiddenAfter: Infinity },
 })
 session satisfies SubscribeConnectionAdapter
 session.stop() satisfies Promise<void>
+session.reconnect() satisfies void
+session.status satisfies S2ConnectionStatus
+session.watch(() => {}) satisfies () => void
+session.status.retryAt satisfies number | undefined
 new ChatClient({ connection: session })
 
 const single = createS2Connection({ sendUrl: '/api/chat', headers: { a: 'b' }, body: { id: 'c1' } })
@@ -34,7 +46,15 @@ any.stop satisfies (() => Promise<void>) | undefined
 createS2Connection({ mode: 'sesion', sendUrl: '/' })
 // @ts-expect-error Where to send is not optional.
 createS2Connection({ mode: 'session', subscribeUrl: '/' })
-// @ts-expect-error The state is the connection's.
+// @ts-expect-error Nor is there such an outcome.
+runOutcome({ role: 'assistant' })?.outcome satisfies 'exploded' | undefined
+for (const message of new ChatClient({ connection: session }).getMessages()) {
+  runOutcome(message)?.outcome satisfies 'finished' | 'stopped' | 'failed' | 'lost' | 'deadline' | undefined
+}
+
+// @ts-expect-error The status is the connection's.
+session.status.state = 'live'
+// @ts-expect-error So is the state.
 session.state = 'live'
 
 declare const error: unknown

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DEFAULT_TIMING, createS2Connection } from '../dist/index.js'
 import { Delivery } from '../dist/delivery.js'
+import { OwnRuns } from '../dist/own-runs.js'
 import { readEvents, Stalled } from '../dist/events.js'
 import { Queue } from '../dist/queue.js'
 import { withParameter } from '../dist/requests.js'
@@ -17,7 +18,7 @@ test('options that do not fit together are refused with what to do', () => {
 })
 
 test('the wait doubles up to the longest, and its upper half is random', () => {
-  const at = (failures, random) => backoff(failures, DEFAULT_TIMING, () => random)
+  const at = (failures, random) => backoff(failures, DEFAULT_TIMING, undefined, () => random)
   assert.deepEqual([1, 2, 3, 7, 8, 1000].map((failures) => at(failures, 1)), [500, 1000, 2000, 30000, 30000, 30000])
   assert.deepEqual([1, 2].map((failures) => at(failures, 0)), [250, 500])
 })
@@ -119,8 +120,8 @@ test('the queue is bounded, and keeps the order', async () => {
   const queue = new Queue()
   let pushed = 0
   const pushing = (async () => {
-    for (let item = 0; item < 1000; item++) {
-      await queue.push(item)
+    for (let cursor = 0; cursor < 1000; cursor++) {
+      await queue.push({ cursor, chunk: finished() })
       pushed++
     }
     queue.fail(new Error('over'))
@@ -129,7 +130,7 @@ test('the queue is bounded, and keeps the order', async () => {
   assert.ok(pushed < 300)
   const read = []
   await assert.rejects(async () => {
-    for await (const item of queue.read()) read.push(item)
+    for await (const { cursor } of queue.read()) read.push(cursor)
   }, /over/)
   await pushing
   assert.deepEqual(read, Array.from({ length: 1000 }, (_, index) => index))
@@ -137,7 +138,7 @@ test('the queue is bounded, and keeps the order', async () => {
 
 test('closing the queue lets everybody go', async () => {
   const queue = new Queue()
-  const pushing = Promise.all(Array.from({ length: 500 }, (_, item) => queue.push(item)))
+  const pushing = Promise.all(Array.from({ length: 500 }, (_, cursor) => queue.push({ cursor, chunk: finished() })))
   queue.close()
   await pushing
   assert.equal((await queue.read().next()).done, true)
@@ -147,19 +148,19 @@ test('the connection shows the most noticeable state of its subscriptions', () =
   const told = []
   const status = new Status((state) => told.push(state))
   const [one, two] = [{}, {}]
-  status.set(one, 'connecting')
-  status.set(two, 'live')
-  status.set(one, 'live')
-  status.set(one, 'reconnecting')
-  status.set(one, 'failed')
+  status.set(one, { state: 'connecting' })
+  status.set(two, { state: 'live' })
+  status.set(one, { state: 'live' })
+  status.set(one, { state: 'reconnecting' })
+  status.set(one, { state: 'failed' })
   status.leave(one)
   status.leave(two)
   assert.deepEqual(told, ['connecting', 'live', 'reconnecting', 'live', 'paused'])
-  status.set(one, 'failed')
+  status.set(one, { state: 'failed' })
   status.leave(one)
-  assert.equal(status.state, 'failed')
-  status.set(two, 'connecting')
-  assert.equal(status.state, 'connecting')
+  assert.equal(status.current.state, 'failed')
+  status.set(two, { state: 'connecting' })
+  assert.equal(status.current.state, 'connecting')
 })
 
 test('run ids differ, also without crypto', () => {
@@ -177,7 +178,7 @@ test('run ids differ, also without crypto', () => {
 const kinds = (chunks) => chunks.map((chunk) => chunk.runId ?? chunk.type)
 
 test('delivery: a run seen to its end owes nothing', () => {
-  const delivery = new Delivery()
+  const delivery = new Delivery(new OwnRuns())
   delivery.expect('r1', 'u1')
   delivery.accept('r1')
   assert.equal(delivery.overdue, true)
@@ -191,7 +192,7 @@ test('delivery: a run seen to its end owes nothing', () => {
 })
 
 test('delivery: a live turn snapshot of the own message ends nothing', () => {
-  const delivery = new Delivery()
+  const delivery = new Delivery(new OwnRuns())
   delivery.asked()
   delivery.feed(snapshot())
   delivery.expect('r1', 'u1')
@@ -203,7 +204,7 @@ test('delivery: a live turn snapshot of the own message ends nothing', () => {
 })
 
 test('delivery: a snapshot asked for before the send was accepted proves nothing', () => {
-  const delivery = new Delivery()
+  const delivery = new Delivery(new OwnRuns())
   delivery.expect('r1', 'u1')
   delivery.asked()
   delivery.accept('r1')
@@ -213,7 +214,7 @@ test('delivery: a snapshot asked for before the send was accepted proves nothing
 })
 
 test('delivery: asked for after it, an answer behind the own message is the end of the run', () => {
-  const delivery = new Delivery()
+  const delivery = new Delivery(new OwnRuns())
   delivery.expect('r1', 'u1')
   delivery.accept('r1')
   delivery.asked()
@@ -224,7 +225,7 @@ test('delivery: asked for after it, an answer behind the own message is the end 
 })
 
 test('delivery: RUN_ERROR without an id ends every run', () => {
-  const delivery = new Delivery()
+  const delivery = new Delivery(new OwnRuns())
   delivery.feed(started('a'))
   delivery.feed(started('b'))
   delivery.feed({ type: 'RUN_ERROR', message: 'x' })
@@ -232,7 +233,7 @@ test('delivery: RUN_ERROR without an id ends every run', () => {
 })
 
 test('delivery: a run whose ids are the server\'s own settles the send all the same', () => {
-  const delivery = new Delivery()
+  const delivery = new Delivery(new OwnRuns())
   delivery.expect('mine', 'u1')
   delivery.accept('mine')
   delivery.feed(started('theirs'))
@@ -242,7 +243,7 @@ test('delivery: a run whose ids are the server\'s own settles the send all the s
 })
 
 test('delivery: a withdrawn send is owed nothing', () => {
-  const delivery = new Delivery()
+  const delivery = new Delivery(new OwnRuns())
   delivery.expect('r1', 'u1')
   delivery.accept('r1')
   delivery.asked()
