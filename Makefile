@@ -111,6 +111,7 @@ bench: $(VENV)/.dev tests/node/node_modules/.installed ## Measure, and print tab
 	$(BIN)/python -m benchmarks.fold
 	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.sqlite_idle
+	$(BIN)/python -m benchmarks.sources
 
 .PHONY: bench-s2
 bench-s2: $(VENV)/.dev ## Measure on S2 Lite
@@ -119,6 +120,7 @@ bench-s2: $(VENV)/.dev ## Measure on S2 Lite
 .PHONY: bench-lambda
 bench-lambda: $(VENV)/.dev $(SAM_VENV)/.installed ## Measure cold starts under AWS's emulator
 	$(BIN)/python -m benchmarks.cold_start
+	$(BIN)/python -m benchmarks.model_start
 
 .PHONY: format
 format: $(VENV)/.dev ## Put the code into shape
