@@ -13,7 +13,7 @@ async function until(what, holds, seconds = 20) {
   }
 }
 
-const { connection } = createConnection(base, id)
+const { connection, seen } = createConnection(base, id)
 const ran = []
 const errors = []
 const tool = {
@@ -24,7 +24,7 @@ const tool = {
 }
 const tab = new ChatClient({ connection, threadId: id, tools: [tool], onError: (error) => errors.push(String(error)) })
 tab.subscribe()
-await until('the tab follows', () => tab.getIsSubscribed())
+await until('the tab follows', () => seen.cursor !== undefined)
 
 const shown = (client) => client.getMessages().map(({ role, parts }) => ({ role, parts }))
 const text = (client) => (shown(client).at(-1)?.parts ?? []).filter(({ type }) => type === 'text').map(({ content }) => content)
