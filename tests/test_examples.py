@@ -48,7 +48,7 @@ def test_there_are_five_of_one_file_each() -> None:
     """Each says how it is started, with the name that it has."""
     assert EXAMPLES == ["anthropic", "langgraph", "ollama", "pydantic_ai", "strands"]
     for name in EXAMPLES:
-        [path] = (ROOT / "examples" / name).glob("*")
+        [path] = (path for path in (ROOT / "examples" / name).iterdir() if path.name != "__pycache__")
         named = f"CHAT_SOURCE=examples.{name}.{path.stem}:"
         module = ast.parse(path.read_text())
         [_, after] = (ast.get_docstring(module) or "").split(named)

@@ -3,8 +3,8 @@
     make dev EXTRAS=agents CHAT_SOURCE=examples.pydantic_ai.agent:agent
 
 AGENT_MODEL names the model, for example ``bedrock:eu.anthropic.claude-sonnet-4-5-20250929-v1:0`` (with its region in
-AWS_DEFAULT_REGION). Without it,
-pydantic-ai's test model answers: it needs no key, and calls every tool with made-up arguments.
+AWS_DEFAULT_REGION). Without it, pydantic-ai's test model answers: it needs no key, and calls every tool with made-up
+arguments.
 """
 
 import os
