@@ -92,8 +92,7 @@ async def test_a_lease_rotation_loses_nothing(environ: dict[str, str], open_gate
         open_gate("go")
         chunks = await reader.until("RUN_FINISHED")
         assert text_of(chunks) == words(70)
-        assert reader.connections > 2
-        assert reader.broken >= reader.connections - 1
+        assert reader.broken >= 2
         assert "Traceback" not in host.output("replay"), host.output("replay")
 
 

@@ -46,7 +46,7 @@ def shared() -> Iterator[Path]:
 
 
 def in_lambdas_file_system(shared: Path) -> list[str]:
-    """Return the command that runs its arguments where /var and /opt are as on Lambda, and ``shared`` is /var/shared."""
+    """Return a command that runs its arguments with /var and /opt as on Lambda, and ``shared`` at /var/shared."""
     bootstrap = shared / "bootstrap"
     recorded = f"exec {_INTERPRETER} /var/shared/recorder.py /var/shared/copy /opt/lambda-asgi {_INTERPRETER}\n"
     bootstrap.write_text(f"#!/bin/sh\n{recorded}")

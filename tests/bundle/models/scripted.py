@@ -1,7 +1,7 @@
 """A model for the functions under test, which does what the last message says, command by command.
 
-``say 20 every 0.1`` yields 20 words, that many seconds apart; ``await go`` waits until the test opens the gate ``go``: a
-file of that name in the folder SCRIPT_GATES.
+``say 20 every 0.1`` yields 20 words, that many seconds apart; ``await go`` waits until the test opens the gate ``go``:
+a file of that name in the folder SCRIPT_GATES.
 """
 
 import asyncio
@@ -28,5 +28,5 @@ async def answer(messages, context):
 
 async def opened(gate):
     async with asyncio.timeout(GATE_SECONDS):
-        while not (Path(os.environ["SCRIPT_GATES"]) / gate).exists():  # noqa: ASYNC110 - another process opens it
+        while not (Path(os.environ["SCRIPT_GATES"]) / gate).exists():
             await asyncio.sleep(0.02)
