@@ -23,6 +23,7 @@ from .invocations import Invocation, InvocationFailed
 logger = logging.getLogger(__name__)
 
 INIT_SECONDS: Final = 10.0
+RESTORE_SECONDS: Final = 10.0
 MAX_PAYLOAD: Final = 6_291_556
 """Bytes of an event, and of a whole response."""
 
@@ -34,7 +35,8 @@ class Function:
     ``command`` is what Lambda would execute (the exec wrapper and the interpreter, say), ``task_root`` the folder of
     its code, ``timeout`` the seconds of one invocation with all that goes on behind it, ``shutdown`` those from SIGTERM
     to SIGKILL. ``url`` opens a function URL. ``concurrency`` makes its environments Managed Instances: that many
-    invocations at once, never frozen, and not ended by a time-out.
+    invocations at once, never frozen, and not ended by a time-out. ``snap_start`` is SnapStart: the seconds that an
+    environment stays frozen at the end of its init before it is restored; None is without.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Function:
     shutdown: float = 0.5
     max_environments: int = 10
     concurrency: int | None = None
+    snap_start: float | None = None
     url: Literal["buffered", "streaming"] | None = None
 
 
@@ -53,7 +56,11 @@ class State(enum.Enum):
     """What an environment does."""
 
     INIT = enum.auto()
-    """It starts. Next: IDLE, once runtime and extensions wait for their first events."""
+    """It starts. Next: IDLE, once runtime and extensions wait for their first events; with SnapStart SNAPSHOT."""
+    SNAPSHOT = enum.auto()
+    """Init is over, and it waits to be restored, frozen. Next: RESTORING."""
+    RESTORING = enum.auto()
+    """It does what has to be done after a restore. Next: IDLE."""
     IDLE = enum.auto()
     """All wait for events; frozen, but for Managed Instances. Next: BUSY, by an invocation."""
     BUSY = enum.auto()
@@ -84,6 +91,7 @@ class Environment:
         self._timer: asyncio.TimerHandle | None = None
         self._watch: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
+        self._restored: asyncio.Future[None] | None = None
         self._began = 0.0
         self._last: Invocation | None = None
 
@@ -115,7 +123,7 @@ class Environment:
             "AWS_LAMBDA_FUNCTION_NAME": function.name,
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
-            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand" if function.snap_start is None else "snap-start",
             "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
             "AWS_LAMBDA_LOG_STREAM_NAME": uuid.uuid4().hex,
             "LAMBDA_TASK_ROOT": str(function.task_root),
@@ -138,14 +146,28 @@ class Environment:
             self.state = State.DEAD
             raise InvocationFailed("init", f"{function.command[0]} cannot be executed: {error}") from error
         self._watch = asyncio.create_task(self._wait_for_end())
+        await self._until_ready("init", INIT_SECONDS)
+        if self.state is State.SNAPSHOT:
+            await asyncio.sleep(function.snap_start or 0.0)
+            await self._restore()
+
+    async def _until_ready(self, phase: str, seconds: float) -> None:
         try:
-            async with asyncio.timeout(INIT_SECONDS):
+            async with asyncio.timeout(seconds):
                 await self._ready.wait()
         except TimeoutError:
-            self.failure = f"init took over {INIT_SECONDS:g} s"
+            self.failure = f"{phase} took over {seconds:g} s"
         if self.failure or self.state is State.DEAD:
             self.kill()
-            raise InvocationFailed("init", self.failure or "the process ended")
+            raise InvocationFailed(phase, self.failure or "the process ended")
+
+    async def _restore(self) -> None:
+        assert self._restored is not None
+        self._ready.clear()
+        self.state = State.RESTORING
+        self._signal(signal.SIGCONT)
+        self._restored.set_result(None)
+        await self._until_ready("restore", RESTORE_SECONDS)
 
     def give(self, invocation: Invocation) -> None:
         """Hand over an invocation; only when ``free``."""
@@ -221,13 +243,20 @@ class Environment:
     def _settle(self) -> None:
         """Freeze it if everything in it waits for an event."""
         resting = len(self._runtimes) >= (self.function.concurrency or 1)
+        if self.state is State.INIT and self._restored is not None:
+            if len(self._resting) == len(self._extensions):
+                self.init_seconds = time.monotonic() - self._began
+                self.state = State.SNAPSHOT
+                self._signal(signal.SIGSTOP)
+                self._ready.set()
+            return
         if not resting or len(self._resting) < len(self._extensions) or self.state in (State.ENDING, State.DEAD):
             if self.managed and self._runtimes:
                 self._changed()
             return
         if self.state is State.INIT:
             self.init_seconds = time.monotonic() - self._began
-            self._ready.set()
+        self._ready.set()
         if self._timer is not None:
             self._timer.cancel()
         self._running.clear()
@@ -244,7 +273,9 @@ class Environment:
                 await self._respond(request, response, self._running.get(request_id))
             case "POST", ["2018-06-01", "runtime", "invocation", request_id, "error"]:
                 await self._error(request, response, self._running.get(request_id))
-            case "POST", ["2018-06-01", "runtime", "init", "error"]:
+            case "GET", ["2018-06-01", "runtime", "restore", "next"]:
+                await self._wait_for_restore(request, response)
+            case "POST", ["2018-06-01", "runtime", "init" | "restore", "error"]:
                 self.failure = (await request.body()).decode()
                 await response.whole(202)
             case "POST", ["2020-01-01", "extension", "register"]:
@@ -254,8 +285,21 @@ class Environment:
             case _:
                 await _refuse(response, 404, "NotFound", f"{request.method} {request.target}")
 
+    async def _wait_for_restore(self, request: Request, response: Response) -> None:
+        await request.body()
+        if self.function.snap_start is None or self._restored is not None:
+            await _refuse(response, 403, "InvalidStateTransition", "there is no snapshot to be restored from")
+            return
+        self._restored = asyncio.get_running_loop().create_future()
+        self._settle()
+        await self._restored
+        await response.whole(200)
+
     async def _next(self, request: Request, response: Response) -> None:
         await request.body()
+        if self.function.snap_start is not None and self.state is State.INIT:
+            await _refuse(response, 403, "InvalidStateTransition", "with SnapStart, restore/next comes first")
+            return
         if not self.managed and not all(invocation.begun for invocation in self._running.values()):
             await _refuse(response, 403, "InvalidStateTransition", "an invocation has no response yet")
             return
