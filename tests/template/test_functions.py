@@ -35,6 +35,10 @@ EVERYTHING = {
     "ReplayConcurrency": "500",
     "StopConcurrency": "5",
     "AlarmTopicArn": "arn:aws:sns:eu-central-1:123456789012:alarms",
+    "BasePath": "/chat",
+    "SnapStart": "on",
+    "Deployment": "Canary10Percent5Minutes",
+    "Release": "4f2a9c1e07",
 }
 API_IDLE_SECONDS = 300
 """After which a regional API ends a silent stream."""
