@@ -192,3 +192,14 @@ def test_every_overlay_is_tried() -> None:
     assert made.api["servers"] == [{"x-amazon-apigateway-endpoint-configuration": {"disableExecuteApiEndpoint": True}}]
     [mapping] = made.of_type("AWS::ApiGateway::BasePathMapping").values()
     assert mapping["BasePath"] == "chat"
+
+
+def test_the_runbook_quotes_lines_that_are_logged() -> None:
+    """Every line that docs/operations.md tells to look for stands in the code that logs it."""
+    table = (ROOT / "docs" / "operations.md").read_text().partition("## Lines worth an alarm")[2].partition("\n## ")[0]
+    code = "".join(path.read_text() for path in (ROOT / "lib").rglob("*.py")).replace('"\n', "").replace("\n", "")
+    lines = re.findall(r"^\| `(.+?)` \|", table, re.MULTILINE)
+    assert len(lines) > 10
+    for line in lines:
+        for part in line.split("…"):
+            assert part.strip(" :") in re.sub(r'"\s+"', "", code), line
