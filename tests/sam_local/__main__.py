@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
         engine = running()
         if engine is not None:
             with _image_in(engine):
-                return _pytest(arguments, DOCKER_HOST=engine.address)
+                return _tests_on(engine, arguments)
         if reason := own_engine.missing():
             return _pytest(arguments, NO_ENGINE=reason)
         return _on_an_own_engine(arguments)
@@ -36,10 +36,7 @@ def main(arguments: list[str]) -> int:
 @contextmanager
 def _image_in(engine: Engine) -> Iterator[None]:
     """See that an engine of this machine has the base image; one that was made leaves nothing behind."""
-    if engine.has(base_image.IMAGE):
-        yield
-    elif base_image.registry_answers():
-        engine.pull(base_image.IMAGE)
+    if engine.has(base_image.IMAGE) or _pulled(engine):
         yield
     else:
         before = engine.images()
@@ -52,15 +49,27 @@ def _image_in(engine: Engine) -> Iterator[None]:
                 engine.remove(image)
 
 
+def _pulled(engine: Engine) -> bool:
+    if not base_image.registry_answers():
+        return False
+    try:
+        engine.pull(base_image.IMAGE)
+    except EngineError as error:
+        sys.stderr.write(f"{base_image.IMAGE} cannot be pulled and is made instead: {error}\n")
+        return False
+    return True
+
+
 def _on_an_own_engine(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="sam-local-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         own_engine.unpack(folder)
+        pulled = False
         if base_image.registry_answers():
-            # Without a network of its own: there is no way out of the namespace that the tests run in.
+            # In this machine's network, which it leaves alone: no way leads out of the namespace of the tests.
             with own_engine.started(folder, "--bridge=none", "--iptables=false") as engine:
-                engine.pull(base_image.IMAGE)
-        else:
+                pulled = _pulled(engine)
+        if not pulled:
             base_image.made(folder)
         command = [sys.executable, "-m", __package__ or "tests.sam_local", _INSIDE, name, *arguments]
         return own_engine.within_namespaces(folder, command)
@@ -72,17 +81,18 @@ def _inside(folder: Path, arguments: list[str]) -> int:
         with own_engine.started(folder) as engine:
             if (archive := folder / "root.tar").exists():
                 engine.make(base_image.IMAGE, archive, base_image.CHANGES)
-            return _pytest(arguments, DOCKER_HOST=engine.address)
+            return _tests_on(engine, arguments)
     except EngineError as error:
         return _pytest(arguments, NO_ENGINE=str(error))
 
 
+def _tests_on(engine: Engine, arguments: list[str]) -> int:
+    return _pytest(arguments, CONTAINER_ENGINE=engine.address, DOCKER_HOST=engine.address)
+
+
 def _pytest(arguments: list[str], **environ: str) -> int:
-    if environ.keys() == {"DOCKER_HOST"}:
-        environ["CONTAINER_ENGINE"] = environ["DOCKER_HOST"]
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", FOLDER, *arguments], env={**os.environ, **environ}, check=False
-    ).returncode
+    command = [sys.executable, "-m", "pytest", FOLDER, *arguments]
+    return subprocess.run(command, env={**os.environ, **environ}, check=False).returncode
 
 
 if __name__ == "__main__":
