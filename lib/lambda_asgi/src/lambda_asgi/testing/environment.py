@@ -11,45 +11,20 @@ import signal
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
+from .function import MAX_PAYLOAD, Function
 from .http_server import Disconnected, HttpServer, Request, Response
 from .invocations import Invocation, InvocationFailed
+from .refusals import refuse, too_late
 
 logger = logging.getLogger(__name__)
 
 INIT_SECONDS: Final = 10.0
 RESTORE_SECONDS: Final = 10.0
-MAX_PAYLOAD: Final = 6_291_556
-"""Bytes of an event, and of a whole response."""
-
-
-@dataclass(frozen=True, slots=True)
-class Function:
-    """A function as it would be deployed.
-
-    ``command`` is what Lambda would execute (the exec wrapper and the interpreter, say), ``task_root`` the folder of
-    its code, ``timeout`` the seconds of one invocation with all that goes on behind it, ``shutdown`` those from SIGTERM
-    to SIGKILL. ``url`` opens a function URL. ``concurrency`` makes its environments Managed Instances: that many
-    invocations at once, never frozen, and not ended by a time-out. ``snap_start`` is SnapStart: the seconds that an
-    environment stays frozen at the end of its init before it is restored; None is without.
-    """
-
-    name: str
-    handler: str
-    task_root: Path
-    command: Sequence[str]
-    environ: Mapping[str, str] = field(default_factory=dict)
-    timeout: float = 30.0
-    shutdown: float = 0.5
-    max_environments: int = 10
-    concurrency: int | None = None
-    snap_start: float | None = None
-    url: Literal["buffered", "streaming"] | None = None
 
 
 class State(enum.Enum):
@@ -115,29 +90,13 @@ class Environment:
         """Start the process and wait until it is at rest. Raises InvocationFailed ("init")."""
         await self._server.__aenter__()
         function = self.function
-        environ = {
-            "PATH": os.environ.get("PATH", ""),
-            "LANG": "en_US.UTF-8",
-            "TZ": ":UTC",
-            "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._server.port}",
-            "AWS_LAMBDA_FUNCTION_NAME": function.name,
-            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
-            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand" if function.snap_start is None else "snap-start",
-            "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
-            "AWS_LAMBDA_LOG_STREAM_NAME": uuid.uuid4().hex,
-            "LAMBDA_TASK_ROOT": str(function.task_root),
-            "_HANDLER": function.handler,
-            **({"AWS_LAMBDA_MAX_CONCURRENCY": str(function.concurrency)} if self.managed else {}),
-            **function.environ,
-        }
         self._began = time.monotonic()
         try:
             with self._output.open("ab") as output:
                 self._process = await asyncio.create_subprocess_exec(
                     *function.command,
                     cwd=function.task_root,
-                    env=environ,
+                    env=function.variables(self._server.port),
                     stdout=output,
                     stderr=output,
                     start_new_session=True,
@@ -283,12 +242,12 @@ class Environment:
             case "GET", ["2020-01-01", "extension", "event", "next"]:
                 await self._rest(request, response)
             case _:
-                await _refuse(response, 404, "NotFound", f"{request.method} {request.target}")
+                await refuse(response, 404, "NotFound", f"{request.method} {request.target}")
 
     async def _wait_for_restore(self, request: Request, response: Response) -> None:
         await request.body()
         if self.function.snap_start is None or self._restored is not None:
-            await _refuse(response, 403, "InvalidStateTransition", "there is no snapshot to be restored from")
+            await refuse(response, 403, "InvalidStateTransition", "there is no snapshot to be restored from")
             return
         self._restored = asyncio.get_running_loop().create_future()
         self._settle()
@@ -298,10 +257,10 @@ class Environment:
     async def _next(self, request: Request, response: Response) -> None:
         await request.body()
         if self.function.snap_start is not None and self.state is State.INIT:
-            await _refuse(response, 403, "InvalidStateTransition", "with SnapStart, restore/next comes first")
+            await refuse(response, 403, "InvalidStateTransition", "with SnapStart, restore/next comes first")
             return
         if not self.managed and not all(invocation.begun for invocation in self._running.values()):
-            await _refuse(response, 403, "InvalidStateTransition", "an invocation has no response yet")
+            await refuse(response, 403, "InvalidStateTransition", "an invocation has no response yet")
             return
         waiting: asyncio.Future[Invocation] = asyncio.get_running_loop().create_future()
         self._runtimes.append(waiting)
@@ -321,16 +280,16 @@ class Environment:
         )
 
     async def _respond(self, request: Request, response: Response, invocation: Invocation | None) -> None:
-        if await _too_late(request, response, invocation):
+        if await too_late(request, response, invocation):
             return
         if invocation is None or invocation.begun:
             await request.body()
-            await _refuse(response, 400, "InvalidRequestID", "no such invocation is waiting for a response")
+            await refuse(response, 400, "InvalidRequestID", "no such invocation is waiting for a response")
             return
         if request.header("lambda-runtime-function-response-mode").lower() != "streaming":
             payload = await request.body()
             if len(payload) > MAX_PAYLOAD:
-                await _refuse(response, 413, "RequestEntityTooLarge", "the response is over the limit")
+                await refuse(response, 413, "RequestEntityTooLarge", "the response is over the limit")
                 return
             invocation.begin(streaming=False)
             await invocation.add(payload)
@@ -350,11 +309,11 @@ class Environment:
         await response.whole(202, [("Content-Type", "application/json")], b'{"status":"OK"}')
 
     async def _error(self, request: Request, response: Response, invocation: Invocation | None) -> None:
-        if await _too_late(request, response, invocation):
+        if await too_late(request, response, invocation):
             return
         said = (await request.body()).decode()
         if invocation is None or invocation.begun:
-            await _refuse(response, 400, "InvalidRequestID", "no such invocation is waiting for a response")
+            await refuse(response, 400, "InvalidRequestID", "no such invocation is waiting for a response")
             return
         invocation.fail("error", said)
         await response.whole(202, [("Content-Type", "application/json")], b'{"status":"OK"}')
@@ -362,13 +321,13 @@ class Environment:
     async def _register(self, request: Request, response: Response) -> None:
         events = json.loads(await request.body()).get("events", [])
         if self.state is not State.INIT or self._runtimes:
-            await _refuse(response, 403, "Extension.RegistrationClosed", "init is over")
+            await refuse(response, 403, "Extension.RegistrationClosed", "init is over")
         elif "SHUTDOWN" in events:
-            await _refuse(
+            await refuse(
                 response, 403, "ShutdownEventNotSupportedForInternalExtension", "SHUTDOWN is for external ones"
             )
         elif self.managed and events:
-            await _refuse(response, 403, "Extension.InvalidEventType", "No events allowed for internal extensions")
+            await refuse(response, 403, "Extension.InvalidEventType", "No events allowed for internal extensions")
         else:
             identifier = str(uuid.uuid4())
             self._extensions[identifier] = events
@@ -379,30 +338,9 @@ class Environment:
         await request.body()
         identifier = request.header("lambda-extension-identifier")
         if identifier not in self._extensions:
-            await _refuse(response, 403, "Extension.UnknownExtensionIdentifier", "register first")
+            await refuse(response, 403, "Extension.UnknownExtensionIdentifier", "register first")
             return
         waiting: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._resting[identifier] = waiting
         self._settle()
         await response.whole(200, [("Content-Type", "application/json")], json.dumps(await waiting).encode())
-
-
-async def _too_late(request: Request, response: Response, invocation: Invocation | None) -> bool:
-    """Refuse an answer that names another invocation than the one that runs under this request id.
-
-    Lambda does not check an answer that names none, but this host does: it would show up nowhere else.
-    """
-    given = request.header("lambda-runtime-invocation-id")
-    if invocation is None or given == invocation.invocation_id:
-        return False
-    await request.body()
-    if given:
-        await _refuse(response, 410, "InvokeTimeout", "the invocation was given up")
-    else:
-        await _refuse(response, 400, "InvalidRequest", "Lambda-Runtime-Invocation-Id is missing")
-    return True
-
-
-async def _refuse(response: Response, status: int, kind: str, message: str) -> None:
-    payload = {"errorType": kind, "errorMessage": message}
-    await response.whole(status, [("Content-Type", "application/json")], json.dumps(payload).encode())
