@@ -114,8 +114,9 @@ bench-s2: $(VENV)/.dev ## Measure on S2 Lite
 	$(BIN)/python scripts/with_s2_lite.py $(BIN)/python -m benchmarks.s2
 
 .PHONY: bench-lambda
-bench-lambda: $(VENV)/.dev $(SAM_VENV)/.installed ## Measure cold starts under AWS's emulator
+bench-lambda: $(VENV)/.dev $(SAM_VENV)/.installed ## Measure cold starts, and ways to serve an app on Lambda
 	$(BIN)/python -m benchmarks.cold_start
+	$(BIN)/python -m benchmarks.runtimes
 
 .PHONY: format
 format: $(VENV)/.dev ## Put the code into shape

@@ -280,7 +280,7 @@ class Environment:
         )
 
     async def _respond(self, request: Request, response: Response, invocation: Invocation | None) -> None:
-        if await too_late(request, response, invocation):
+        if await too_late(request, response, invocation, unnamed=self.function.unnamed_answers):
             return
         if invocation is None or invocation.begun:
             await request.body()
@@ -309,7 +309,7 @@ class Environment:
         await response.whole(202, [("Content-Type", "application/json")], b'{"status":"OK"}')
 
     async def _error(self, request: Request, response: Response, invocation: Invocation | None) -> None:
-        if await too_late(request, response, invocation):
+        if await too_late(request, response, invocation, unnamed=self.function.unnamed_answers):
             return
         said = (await request.body()).decode()
         if invocation is None or invocation.begun:

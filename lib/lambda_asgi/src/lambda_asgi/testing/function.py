@@ -21,7 +21,8 @@ class Function:
     its code, ``timeout`` the seconds of one invocation with all that goes on behind it, ``shutdown`` those from SIGTERM
     to SIGKILL. ``url`` opens a function URL. ``concurrency`` makes its environments Managed Instances: that many
     invocations at once, never frozen, and not ended by a time-out. ``snap_start`` is SnapStart: the seconds that an
-    environment stays frozen at the end of its init before it is restored; None is without.
+    environment stays frozen at the end of its init before it is restored; None is without. ``unnamed_answers`` takes
+    answers without their invocation's id, which Lambda takes, too, but which a runtime of today should not send.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Function:
     max_environments: int = 10
     concurrency: int | None = None
     snap_start: float | None = None
+    unnamed_answers: bool = False
     url: Literal["buffered", "streaming"] | None = None
 
     def variables(self, port: int) -> dict[str, str]:

@@ -8,13 +8,14 @@ from .http_server import Request, Response
 from .invocations import Invocation
 
 
-async def too_late(request: Request, response: Response, invocation: Invocation | None) -> bool:
+async def too_late(request: Request, response: Response, invocation: Invocation | None, *, unnamed: bool) -> bool:
     """Refuse an answer that names another invocation than the one that runs under this request id.
 
-    Lambda does not check an answer that names none, but this host does: it would show up nowhere else.
+    Lambda does not check an answer that names none, but this host does unless ``unnamed`` ones are fine: it would show
+    up nowhere else.
     """
     given = request.header("lambda-runtime-invocation-id")
-    if invocation is None or given == invocation.invocation_id:
+    if invocation is None or given == invocation.invocation_id or (unnamed and not given):
         return False
     await request.body()
     if given:
