@@ -108,6 +108,7 @@ unit: $(VENV)/.dev $(SAM_VENV)/.installed tests/node/node_modules/.installed
 bench: $(VENV)/.dev tests/node/node_modules/.installed ## Measure, and print tables
 	$(BIN)/python -m benchmarks.fold
 	$(BIN)/python -m benchmarks.latency
+	$(BIN)/python -m benchmarks.sqlite_idle
 
 .PHONY: bench-s2
 bench-s2: $(VENV)/.dev ## Measure on S2 Lite

@@ -19,9 +19,8 @@ from typing import Any
 
 from lambda_asgi import Background
 from resumable_chat import ResumableChat, SqliteLog
-from resumable_chat.engine.claim import turn_records
 from resumable_chat.protocol.records import NewRecord
-from resumable_chat.protocol.turns import turns_of
+from resumable_chat.protocol.submission import Submission
 
 from .table import quantile, show
 
@@ -55,7 +54,7 @@ def user(index: int) -> dict[str, Any]:
 
 
 async def bare_appends(log: SqliteLog) -> list[float]:
-    records = turn_records(turns_of([user(0)], seen=None, run_id="r"))
+    records = Submission([user(0)], "r").body(new_chat=True, known=None).records
     samples = []
     for index in range(ROUNDS):
         began = time.perf_counter()

@@ -16,6 +16,7 @@ from dotenv import load_dotenv
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
+from functions.full import BACKLOG, report_full_server
 from functions.guard import LocalGuard
 from functions.page import Page
 from resumable_chat.aws.service import Service
@@ -54,6 +55,7 @@ def make_app() -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        report_full_server()
         async with service.sending(app), ending_readers(service.chat):
             yield
 
@@ -132,6 +134,8 @@ def main() -> None:
         if level not in logging.getLevelNamesMapping():
             raise ConfigurationError(f"LOG_LEVEL is {level!r}; it must be one of DEBUG, INFO, WARNING, ERROR.")
         settings = Settings.from_environ()
+        # The server's own process says what there is to say about the model.
+        logging.getLogger("resumable_chat").setLevel(logging.ERROR)
         source_from_environ()
         port = _port()
         sock = _bound(host, port)
@@ -160,6 +164,7 @@ def _serve(sock: socket.socket, level: str, *, reload: bool) -> None:
             "loggers": {name: {"level": level} for name in ("resumable_chat", "lambda_asgi")},
         },
         log_level="warning",
+        backlog=BACKLOG,
         timeout_graceful_shutdown=3,
         reload=reload,
         reload_dirs=_watched() if reload else None,

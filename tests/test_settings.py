@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 
 from resumable_chat import ConfigurationError, S2Log, SqliteLog, create_resumable_chat
-from resumable_chat.settings import S2Settings, Settings, open_log, source_from_environ
-from resumable_chat.sources.demo import demo_source
-from resumable_chat.sources.openai import OpenAISource
+from resumable_chat.settings import S2Settings, Settings, open_log
 
 
 def test_without_settings_there_is_a_file_beside_the_project() -> None:
@@ -22,6 +20,7 @@ def test_what_is_set_is_taken() -> None:
     """A relative and an absolute path, the prefix, the lease, the mode and how it delivers."""
     environ = {"CHAT_LOG": "sqlite:////var/chat.db", "CHAT_STREAM_PREFIX": "prod-", "CHAT_LEASE_MS": "5000"}
     assert Settings.from_environ(environ) == Settings(Path("/var/chat.db"), "prod-", 5000)
+    assert Settings.from_environ({"CHAT_FOREIGN_LEASE_MS": "3000"}).foreign_lease_ms == 3000
     settings = Settings.from_environ({"CHAT_MODE": "shared", "CHAT_DELIVERY": "replay"})
     assert (settings.mode, settings.delivery) == ("shared", "replay")
     assert Settings.from_environ({"CHAT_LOG": "sqlite:///x.db"}).log == Path("x.db")
@@ -34,6 +33,9 @@ def test_what_is_set_is_taken() -> None:
         ({"CHAT_LOG": "sqlite://"}, "CHAT_LOG"),
         ({"CHAT_LEASE_MS": "soon"}, "CHAT_LEASE_MS"),
         ({"CHAT_LEASE_MS": "10"}, "CHAT_LEASE_MS"),
+        ({"CHAT_LEASE_MS": "9" * 5000}, "CHAT_LEASE_MS"),
+        ({"CHAT_FOREIGN_LEASE_MS": "2999"}, "CHAT_FOREIGN_LEASE_MS"),
+        ({"CHAT_FOREIGN_LEASE_MS": "１００００"}, "CHAT_FOREIGN_LEASE_MS"),
         ({"CHAT_MODE": "all"}, "CHAT_MODE"),
         ({"CHAT_DELIVERY": "pigeon"}, "CHAT_DELIVERY"),
         ({"CHAT_AUTH": "some"}, "CHAT_AUTH"),
@@ -49,14 +51,6 @@ def test_a_mistake_names_its_variable(environ: dict[str, str], names: str) -> No
     """On Lambda a file is never chosen by default: it would be lost with the function."""
     with pytest.raises(ConfigurationError, match=names):
         Settings.from_environ(environ)
-
-
-def test_the_source_is_the_named_one_else_openai_else_the_demo() -> None:
-    """CHAT_SOURCE wins over OPENAI_*, and without either the demo needs no key."""
-    assert source_from_environ({}) is demo_source
-    assert isinstance(source_from_environ({"OPENAI_API_KEY": "k", "OPENAI_MODEL": "m"}), OpenAISource)
-    named: Any = source_from_environ({"CHAT_SOURCE": f"{__name__}:my_source", "OPENAI_API_KEY": "k"})
-    assert named is my_source
 
 
 def test_s2_is_the_log_when_it_is_set() -> None:
@@ -86,14 +80,3 @@ async def test_options_win_over_the_environment(tmp_path: Path) -> None:
     for wrong in ({"basin": "my-basin"}, {"access_token": "t"}, {**given, "log": SqliteLog(tmp_path / "x.db")}):
         with pytest.raises(ConfigurationError, match="access_token and basin"):
             create_resumable_chat(**wrong, environ=environ)
-
-
-@pytest.mark.parametrize("named", ["nothing", "no.such.module:x", "json:no_such_name"])
-def test_a_source_that_cannot_be_imported_is_named(named: str) -> None:
-    """The error repeats what was set."""
-    with pytest.raises(ConfigurationError, match=named):
-        source_from_environ({"CHAT_SOURCE": named})
-
-
-async def my_source(messages: Any, context: Any) -> Any:
-    yield {"type": "RUN_STARTED", "runId": context.run_id}

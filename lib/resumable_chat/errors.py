@@ -5,12 +5,14 @@
     * AppendConditionFailed
       * FencingTokenMismatch: another writer holds the stream; carries the current token
       * SeqNumMismatch: the tail moved; carries the next sequence number
-    * RecordTooLarge: a batch over the limits of ``log.port``
+    * RecordTooLarge: a batch over the limits of ``protocol.limits``
+    * LogRequestRefused: a call that no log can carry out, for example with a stream name that is too long
     * LogUnavailable: the log cannot be reached, is locked, or is full; trying again later may work
       * AppendOutcomeUnknown: the append may have landed; retry it under the same ``match_seq_num``
+  * Overloaded: this process serves as many readers as it can
   * ConfigurationError: the settings do not describe one log
   * BadRequest: what the caller sent cannot be used; carries the HTTP status
-    * StreamInUse: another generation is running (409)
+    * StreamInUse: another generation is running (409); no longer raised
 """
 
 from __future__ import annotations
@@ -48,7 +50,11 @@ class SeqNumMismatch(AppendConditionFailed):
 
 
 class RecordTooLarge(LogError):
-    """A batch is over the limits in ``resumable_chat.log.port``; nothing was written."""
+    """A batch is over the limits in ``resumable_chat.protocol.limits``; nothing was written."""
+
+
+class LogRequestRefused(LogError):
+    """The call itself is wrong, and would fail again. Nothing was written; the message says what to change."""
 
 
 class LogUnavailable(LogError):
@@ -57,6 +63,13 @@ class LogUnavailable(LogError):
 
 class AppendOutcomeUnknown(LogUnavailable):
     """The append may or may not have landed. A retry under the same ``match_seq_num`` lands it once."""
+
+
+class Overloaded(ChatError):
+    """This process serves as many readers as it can. Another try soon, or another process, may have room."""
+
+    def __init__(self) -> None:
+        super().__init__("This server has as many readers as it can serve. Try again in a moment.")
 
 
 class ConfigurationError(ChatError):
@@ -73,7 +86,7 @@ class BadRequest(ChatError):
 
 
 class StreamInUse(BadRequest):
-    """A generation is running in this chat; the sender may try again when it has ended."""
+    """A generation is running in this chat. No longer raised: sends return it as a value. Kept for old imports."""
 
     def __init__(self) -> None:
         super().__init__(409, "Stream already in use: an answer is still being written. Wait for it, or stop it.")

@@ -29,6 +29,7 @@ _S2_VARIABLES: Final = (
     *variables("S2_ENCRYPTION_KEY"),
 )
 _ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+")
+_DURATION: Final = re.compile(r"[0-9]{1,12}")
 MIN_LEASE_MS: Final = 3_000
 """Three heartbeats, so that one that is late does not cost a run its life."""
 MAX_PREFIX_BYTES: Final = 256
@@ -50,8 +51,9 @@ class Settings:
     """The settings of one process, checked.
 
     ``log`` is the embedded log's file, or an S2 basin; ``stream_prefix`` is put before every chat id; ``lease_ms`` is
-    the silence, in ms, after which a run counts as abandoned (None: the mode's own); ``delivery`` is how the modes
-    other than session answer a send. ``auth`` "required" gives each authenticated caller chats of their own and refuses
+    the silence, in ms, after which a run counts as abandoned (None: the mode's own), ``foreign_lease_ms`` the same for
+    a run that another implementation writes (None: 60,000); ``delivery`` is how the modes other than session answer a
+    send. ``auth`` "required" gives each authenticated caller chats of their own and refuses
     everybody else; with "none" whoever knows a chat's id has it. Pages of ``cors_origins`` may call from elsewhere.
     """
 
@@ -62,13 +64,11 @@ class Settings:
     delivery: Delivery = "response"
     auth: Auth = "none"
     cors_origins: tuple[str, ...] = ()
+    foreign_lease_ms: int | None = None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """Read the environment. Raises ConfigurationError naming the variable to set."""
-        lease = environ.get("CHAT_LEASE_MS", "")
-        if lease and (not lease.isdecimal() or int(lease) < MIN_LEASE_MS):
-            raise ConfigurationError(f"CHAT_LEASE_MS is {lease!r}; write a number of ms, at least {MIN_LEASE_MS}.")
         mode, delivery = environ.get("CHAT_MODE") or "session", environ.get("CHAT_DELIVERY") or "response"
         auth = environ.get("CHAT_AUTH") or ("required" if "AWS_LAMBDA_FUNCTION_NAME" in environ else "none")
         prefix = environ.get("CHAT_STREAM_PREFIX", "")
@@ -84,12 +84,22 @@ class Settings:
         return cls(
             _log(environ),
             prefix,
-            int(lease) if lease else None,
+            _lease("CHAT_LEASE_MS", environ),
             cast("Mode", mode),
             cast("Delivery", delivery),
             cast("Auth", auth),
             _origins(environ.get("CHAT_CORS_ORIGINS", "")),
+            _lease("CHAT_FOREIGN_LEASE_MS", environ),
         )
+
+
+def _lease(name: str, environ: Mapping[str, str]) -> int | None:
+    written = environ.get(name, "")
+    if not written:
+        return None
+    if not _DURATION.fullmatch(written) or int(written) < MIN_LEASE_MS:
+        raise ConfigurationError(f"{name} is {written!r}; write a number of ms, at least {MIN_LEASE_MS}.")
+    return int(written)
 
 
 def _log(environ: Mapping[str, str]) -> Path | S2Settings:
@@ -159,30 +169,7 @@ def open_log(where: Path | S2Settings) -> Log:
 
 
 def source_from_environ(environ: Mapping[str, str] = os.environ) -> Source:
-    """The model: CHAT_SOURCE (``package.module:name``), else OPENAI_*, else the demo that needs no key.
+    """Return the source that the environment names: see ``sources.loading``. Raises ConfigurationError."""
+    from .sources.loading import source_from_environ as load
 
-    Raises ConfigurationError.
-    """
-    named = environ.get("CHAT_SOURCE", "")
-    if named:
-        return _import_source(named)
-    if environ.get("OPENAI_MODEL") or environ.get("OPENAI_BASE_URL") or is_set("OPENAI_API_KEY", environ):
-        from .sources.openai import openai_source_from_env
-
-        return openai_source_from_env(environ)
-    from .sources.demo import demo_source
-
-    return demo_source
-
-
-def _import_source(named: str) -> Source:
-    from importlib import import_module
-
-    module, separator, name = named.partition(":")
-    if not separator:
-        raise ConfigurationError(f"CHAT_SOURCE is {named!r}; write package.module:name.")
-    try:
-        source: Source = getattr(import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ConfigurationError(f"CHAT_SOURCE names {named!r}, which cannot be imported: {error}.") from error
-    return source
+    return load(environ)

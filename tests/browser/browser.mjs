@@ -92,7 +92,7 @@ export class Tab {
   untilCounted(number) {
     return this.until(
       `the answer is at ${number}`,
-      (number) => document.querySelector('article.message:last-of-type')?.textContent?.includes(` ${number} `),
+      (number) => [...document.querySelectorAll('article.message')].at(-1)?.textContent.includes(` ${number} `),
       number,
     )
   }

@@ -1,8 +1,9 @@
 """A model source for the browser tests, which does what the last message says.
 
 ``count N every MS`` answers with the numbers from 1 to N, one chunk each, so that a test sees whether one is missing
-or twice; ``fail after K`` raises after K chunks, once per process unless ``always``; ``images`` says what images
-came along; ``attack`` answers with what no page should do; a question about a ``train`` gets the screenshots' answer.
+or comes twice. ``fail after K`` raises after K chunks, once per process unless ``always``. ``finish REASON`` ends the
+answer with that finish reason. ``images`` lists the images that came along, and ``attack`` answers with what no page
+may run. A question about a ``train`` gets the answer of the screenshots.
 """
 
 from __future__ import annotations
@@ -46,6 +47,15 @@ async def answer(messages: Sequence[Mapping[str, Any]], context: SourceContext) 
         yield said(f"{number} ")
         await asyncio.sleep(pause)
     yield said(f"of {sum(row['role'] == 'user' for row in messages)}.")
+    if found := re.search(r"finish (\w+)", text):
+        run = {"id": context.run_id, "outcome": "finished", "finishReason": found[1]}
+        yield {"type": "TEXT_MESSAGE_END", "messageId": message, "metadata": {"resumable": {"run": run}}}
+        yield {
+            "type": "RUN_FINISHED",
+            "runId": context.run_id,
+            "threadId": context.thread_id,
+            "finishReason": found[1],
+        }
 
 
 def _number(pattern: str, text: str, default: int) -> int:

@@ -90,7 +90,7 @@ test('a server that is killed costs the answer, not the chat', TIMEOUT, async ()
   await shared.server.kill()
   await shared.server.start()
   for (const one of [tab, other]) {
-    await one.page.getByRole('alert').getByText('An error occurred.').waitFor()
+    await one.page.getByRole('alert').getByText('Cut off').waitFor()
     await one.untilIdle(2)
     assert.match((await one.texts()).at(-1), /^1 2 3 .* 40 /s)
   }
@@ -113,7 +113,7 @@ test('a server that refuses is told of, and asked again when the user wants it',
   await tab.page.reload()
   await tab.page.getByText('Not connected').waitFor()
   await tab.page.unroute('**/api/chat/replay*')
-  await tab.button('Connect again').click()
+  await tab.button('Try again').click()
   await assertAllAgree(chat.device, chat.url, 2, tab)
 })
 
@@ -130,6 +130,33 @@ test('a message that no page can show costs nothing but itself', TIMEOUT, async 
   await tab.page.getByText('This message cannot be shown.').waitFor()
   await tab.page.getByText(counted(4, 1)).waitFor()
   assert.equal(await tab.button('Send').count(), 1)
+})
+
+test('an answer that the model cut short says why in every tab, and after a reload', TIMEOUT, async () => {
+  const chat = await shared.chat()
+  const tab = await chat.open()
+  const other = await chat.open()
+  await tab.send('count 4, finish length')
+  for (const one of [tab, other]) await one.page.getByText('Length limit', { exact: true }).waitFor()
+  await tab.send('count 5, finish content_filter')
+  for (const one of [tab, other]) await one.page.getByText('Content filter', { exact: true }).waitFor()
+  await assertAllAgree(chat.device, chat.url, 4, tab, other)
+  await tab.page.reload()
+  await tab.untilIdle(4)
+  assert.deepEqual(await tab.page.locator('.outcome strong').allInnerTexts(), ['Length limit', 'Content filter'])
+})
+
+test('follow-ups that were written while an answer ran are answered one after the other', TIMEOUT, async () => {
+  const chat = await shared.chat()
+  const tab = await chat.open()
+  const other = await chat.open()
+  await tab.send('count 60 every 20')
+  await tab.untilCounted(5)
+  for (const text of ['count 6', 'count 7']) await tab.send(text)
+  assert.equal(await tab.page.locator('.queue li').count(), 2)
+  const transcript = await assertAllAgree(chat.device, chat.url, 6, tab, other)
+  const shown = transcript.map(({ shown }) => shown.replace(/<[^>]*>/g, '').trim())
+  assert.deepEqual(shown.slice(2), ['count 6', counted(6, 2), 'count 7', counted(7, 3)])
 })
 
 test('an answer is stopped from another tab', TIMEOUT, async () => {

@@ -74,7 +74,7 @@ test('a refused edit stays an edit, and the chat as it was', TIMEOUT, async () =
   await assertAllAgree(chat.device, chat.url, 4, tab, other)
 })
 
-test('an answer is written anew, in every tab and after a reload', TIMEOUT, async () => {
+test('an answer is regenerated, in every tab and after a reload', TIMEOUT, async () => {
   const chat = await shared.chat()
   const tab = await chat.open()
   const other = await chat.open()
@@ -83,8 +83,8 @@ test('an answer is written anew, in every tab and after a reload', TIMEOUT, asyn
   await tab.send('count 6')
   const before = await assertAllAgree(chat.device, chat.url, 4, tab, other)
 
-  await tab.last.getByRole('button', { name: 'Write this answer anew' }).click()
-  await tab.until('the answer is another one', (id) => document.querySelector('article.message:last-of-type').dataset.id !== id, before[3].id)
+  await tab.last.getByRole('button', { name: 'Regenerate' }).click()
+  await tab.until('the answer is another one', (id) => [...document.querySelectorAll('article.message')].at(-1).dataset.id !== id, before[3].id)
   const again = await assertAllAgree(chat.device, chat.url, 4, tab, other)
   assert.notEqual(again[3].id, before[3].id)
   assert.deepEqual(again.slice(0, 3), before.slice(0, 3))
@@ -92,7 +92,7 @@ test('an answer is written anew, in every tab and after a reload', TIMEOUT, asyn
   await other.page.reload()
   await other.untilIdle(4)
   await other.messages.nth(1).hover()
-  await other.messages.nth(1).getByRole('button', { name: 'Write this answer anew' }).click()
+  await other.messages.nth(1).getByRole('button', { name: 'Regenerate' }).click()
   await other.untilIdle(2)
   const first = await assertAllAgree(chat.device, chat.url, 2, tab, other)
   assert.deepEqual(plain(first), ['count 5', counted(5, 1)])
@@ -197,7 +197,7 @@ test('what is sent before the chat is there waits for it', TIMEOUT, async () => 
   await tab.page.route('**/api/chat/replay*', async (route) => (await released, route.continue()))
   await tab.page.reload()
   await tab.send('count 6')
-  await tab.page.getByText('Sending once the chat is there…').waitFor()
+  await tab.page.getByRole('region', { name: 'Queued messages' }).getByText('count 6').waitFor()
   release()
   const transcript = await assertAllAgree(chat.device, chat.url, 4, tab)
   assert.equal(plain(transcript)[3], counted(6, 2), 'it was sent without what came before')
@@ -268,7 +268,7 @@ test('a message that cannot be sent comes back when its sender gives up, and arr
 async function edit(tab, index, text) {
   const message = tab.messages.nth(index)
   await message.hover()
-  await message.getByRole('button', { name: 'Edit and send again' }).click()
+  await message.getByRole('button', { name: 'Edit' }).click()
   const field = tab.page.getByLabel('Edit message')
   await field.fill(text)
   await field.press('Enter')

@@ -39,10 +39,10 @@ async def _s2(folder: Path) -> AsyncIterator[Log]:
 
 
 async def fresh_basin(
-    *, create_streams: bool = True, stream_cipher: Encryption | None = None, endpoint: str = ""
+    *, create_streams: bool = True, stream_cipher: Encryption | None = None, endpoint: str = "", name: str = ""
 ) -> str:
     """A new basin on the test server, or on the one at ``endpoint``."""
-    name = f"test-{uuid.uuid4().hex[:16]}"
+    name = name or f"test-{uuid.uuid4().hex[:16]}"
     endpoint = endpoint or S2_ENDPOINT
     async with S2("ignored", endpoints=Endpoints(endpoint, endpoint)) as client:
         config = BasinConfig(

@@ -12,6 +12,7 @@ import pytest
 from resumable_chat.errors import (
     AppendOutcomeUnknown,
     FencingTokenMismatch,
+    LogRequestRefused,
     LogUnavailable,
     RecordTooLarge,
     SeqNumMismatch,
@@ -21,6 +22,7 @@ from resumable_chat.protocol.limits import MAX_BATCH_BYTES, MAX_BATCH_RECORDS
 from resumable_chat.protocol.records import HEARTBEAT, NewRecord, Record, fence, trim
 
 from .engines import ENGINES, Engine
+from .test_checks import BAD_NAMES, BAD_RECORDS, GOOD_NAMES, GOOD_RECORDS
 
 
 @pytest.fixture(params=list(ENGINES), ids=str)
@@ -184,8 +186,8 @@ async def test_a_reader_that_leaves_early_leaves_nothing_behind(engine: Engine, 
         for _ in range(3):
             await log.append("s", data(*[b"x" * 1000] * 800))
         before = asyncio.all_tasks()
-        for open_ in (lambda: log.read("s", 0), lambda: log.read("s", 0, end=2000), lambda: log.follow("s", 0)):
-            async with aclosing(open_()) as batches:
+        for iterator in (log.read("s", 0), log.read("s", 0, end=2000), log.follow("s", 0)):
+            async with aclosing(iterator) as batches:
                 await anext(batches)
             left = {task for task in asyncio.all_tasks() - before if "ReadSession" in repr(task) and not task.done()}
             assert not left
@@ -258,6 +260,81 @@ async def test_limits_are_checked_before_anything_is_sent(engine: Engine, tmp_pa
         assert (await log.tail("s")).seq_num == 0
         await log.append("s", data(b"x" * (MAX_BATCH_BYTES - 8)))
         assert len((await everything(log, "s"))[0].body) == MAX_BATCH_BYTES - 8
+
+
+async def test_a_name_that_no_stream_can_have_is_refused_by_every_call(engine: Engine, tmp_path: Path) -> None:
+    """The refusal is the same on every engine, and no call raises anything else."""
+    async with engine(tmp_path) as log:
+        for name in BAD_NAMES:
+            calls = (
+                log.append(name, data(b"a")),
+                log.tail(name),
+                anext(log.read(name, 0)),
+                anext(log.follow(name, 0)),
+                log.append_session(name).__aenter__(),
+            )
+            for call in calls:
+                with pytest.raises(LogRequestRefused):
+                    await call
+
+
+async def test_odd_names_are_streams_like_any_other(engine: Engine, tmp_path: Path) -> None:
+    """Each name is a stream of its own, which can be appended to, read and followed."""
+    async with engine(tmp_path) as log:
+        for name in GOOD_NAMES:
+            await log.append(name, data(name.encode()), match_seq_num=0)
+        for name in GOOD_NAMES:
+            assert bodies(await everything(log, name)) == [name.encode()]
+            async with asyncio.timeout(20), aclosing(log.follow(name, 1)) as batches:
+                waiting = asyncio.ensure_future(anext(batches))
+                await log.append(name, data(b"more"))
+                assert bodies(await waiting) == [b"more"]
+
+
+async def test_any_bytes_come_back_as_they_were(engine: Engine, tmp_path: Path) -> None:
+    """Bodies and headers are bytes to the log; commands that make no sense are refused whole."""
+    async with engine(tmp_path) as log:
+        for record in BAD_RECORDS:
+            with pytest.raises(LogRequestRefused):
+                await log.append("s", [NewRecord(b"before"), record])
+        plain = [record for record in GOOD_RECORDS if all(name for name, _ in record.headers)]
+        await log.append("s", plain, match_seq_num=0)
+        assert [NewRecord(record.body, record.headers) for record in await everything(log, "s")] == plain
+        for record in GOOD_RECORDS:
+            await log.append("other", [record])
+
+
+async def test_a_cursor_from_nowhere_is_no_error(engine: Engine, tmp_path: Path) -> None:
+    """A start past everything that can be numbered yields nothing; a negative one is refused."""
+    async with engine(tmp_path) as log:
+        await log.append("s", data(b"a"))
+        for start in (2**63 - 1, 2**63, 2**64, 10**40):
+            assert await everything(log, "s", start) == []
+            assert bodies(await everything(log, "s", 0, start))[:1] == [b"a"]
+            async with aclosing(log.follow("s", start)) as batches:
+                waiting = asyncio.ensure_future(anext(batches))
+                await log.append("s", data(b"b"))
+                assert not (await asyncio.wait({waiting}, timeout=0.1))[0]
+                waiting.cancel()
+                await asyncio.wait({waiting})
+        for call in (anext(log.read("s", -1)), anext(log.follow("s", -1)), anext(log.read("s", 0, end=-1))):
+            with pytest.raises(LogRequestRefused):
+                await call
+
+
+async def test_a_batch_refused_before_it_is_sent_leaves_the_session_usable(engine: Engine, tmp_path: Path) -> None:
+    """Only what reached the log can fail a session; and nobody has to ask for an acknowledgement."""
+    async with engine(tmp_path) as log:
+        async with log.append_session("s") as session:
+            for batch, error in (
+                (data(b"x" * MAX_BATCH_BYTES), RecordTooLarge),
+                ([], LogRequestRefused),
+                ([BAD_RECORDS[0]], LogRequestRefused),
+            ):
+                with pytest.raises(error):
+                    await session.submit(batch)
+            await session.submit(data(b"a"), match_seq_num=0)
+        assert bodies(await everything(log, "s")) == [b"a"]
 
 
 async def test_a_closed_log_says_so(engine: Engine, tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 // The published StreamProcessor as a judge: one input per line on stdin, one result per line on stdout.
+// Each chunk is first restored from its wire form, as ChatClient does before its processor sees it.
 import { createInterface } from 'node:readline'
 import { StreamProcessor } from '@tanstack/ai'
+import { restoreInboundChunk } from '@tanstack/ai/client'
 
 const write = console.log
 console.log = console.warn = console.error = () => {}
@@ -12,7 +14,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   try {
     chunks.forEach((chunk, index) => {
       if (resets.includes(index)) processor.prepareAssistantMessage()
-      processor.processChunk(chunk)
+      processor.processChunk(restoreInboundChunk(chunk))
     })
     result = { messages: processor.getMessages().map(({ createdAt, ...message }) => message) }
   } catch (error) {

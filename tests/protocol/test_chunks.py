@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import json
 
+import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from resumable_chat.protocol import chunks
+from resumable_chat.protocol.json_text import deeper_than, dumps, stringify
+from resumable_chat.protocol.merge import merge_run
+
+from ..values import ANY, nested
 
 
 def test_a_text_delta_is_stored_without_its_redundant_content() -> None:
@@ -18,7 +25,7 @@ def test_a_text_delta_is_stored_without_its_redundant_content() -> None:
 
 @pytest.mark.parametrize("value", ["\ud83d", "é\u2028", 2**70, {"a": [None, True, 1.5]}])
 def test_what_was_encoded_is_decoded(value: object) -> None:
-    """Lone surrogates and huge integers, which JavaScript writes, survive too."""
+    """Lone surrogates, which JavaScript writes, survive too; huge integers become doubles."""
     chunk = {"type": "CUSTOM", "value": value}
     assert chunks.decode(chunks.encode(chunk)) == chunk
 
@@ -53,3 +60,41 @@ def test_another_large_chunk_is_refused_with_its_size() -> None:
     """What cannot be split says how large it is and how large it may be."""
     with pytest.raises(chunks.ChunkTooLarge, match=r"CUSTOM chunk of 2,000,0\d\d bytes"):
         list(chunks.encode_split({"type": "CUSTOM", "value": "x" * 2_000_000}))
+
+
+@pytest.mark.parametrize(
+    ("chunk", "levels"), [({"type": "CUSTOM", "name": "x"}, 180), ({"type": "CUSTOM", "name": "resumable.turn"}, 200)]
+)
+def test_nesting_is_bounded_at_both_ends(chunk: dict[str, object], levels: int) -> None:
+    """What can be written can be read, and sent on inside of other values. Our own chunks wrap what others hold."""
+    chunk = chunk | {"value": nested(levels - 1)}
+    assert chunks.decode(chunks.encode(chunk)) == chunk
+    assert orjson.dumps({"messages": [{"parts": [chunk]}]})
+    for deeper in (levels, 300, 5000):
+        chunk = chunk | {"value": nested(deeper)}
+        with pytest.raises(chunks.ChunkTooLarge, match=f"limit of {levels} levels"):
+            chunks.encode(chunk)
+        assert chunks.decode(stringify(chunk).encode()) is None
+
+
+def test_halves_of_a_character_meet_when_deltas_merge() -> None:
+    """The wire keeps them apart until then, as escapes."""
+    halves = [chunks.text_content("m", half) for half in ("\ud83d", "\ude00")]
+    stored = [chunks.encode(half) for half in halves]
+    assert stored[0].endswith(b'"\\ud83d"}')
+    read = [chunk for body in stored if (chunk := chunks.decode(body)) is not None]
+    assert chunks.encode(merge_run(read)) == chunks.encode(chunks.text_content("m", "😀"))
+
+
+@given(ANY.filter(lambda value: not deeper_than(150, value)), st.text())
+def test_any_chunk_can_be_stored_and_read(value: object, name: str) -> None:
+    """Its value is then the one that JavaScript reads."""
+    chunk = chunks.decode(chunks.encode({"type": name, "value": value}))
+    assert chunk is not None and stringify(chunk) == stringify({"type": name, "value": value})
+
+
+@given(st.binary() | st.text().map(str.encode) | ANY.map(dumps))
+def test_any_body_is_a_chunk_or_none(body: bytes) -> None:
+    """Nothing is raised."""
+    chunk = chunks.decode(body)
+    assert chunk is None or isinstance(chunk["type"], str)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from resumable_chat.errors import BadRequest
-from resumable_chat.protocol.turns import Turn, apply_turn, normalise, read_turn, tool_results, turns_of
+from resumable_chat.protocol.lists import Listing
+from resumable_chat.protocol.turns import Turn, apply_turn, edit_of, read_turn
 
 from ..chats import assistant, user
 
@@ -36,16 +38,6 @@ def test_a_turn_reads_back_as_it_was_written() -> None:
 def test_a_foreign_turn_is_not_read(value: Any) -> None:
     """A turn that another program wrote badly is passed over."""
     assert read_turn({"type": "CUSTOM", "name": "resumable.turn", "value": value}) is None
-
-
-def test_the_trailing_user_messages_are_stored() -> None:
-    """The one to be answered, and before it those whose own sends failed, marked as pending."""
-    listed = [user("u1"), assistant("a1", "x"), user("u2"), user("u3")]
-    turns = turns_of(listed, seen=4, run_id="r")
-    assert [(turn.message["id"], turn.after, turn.pending) for turn in turns] == [
-        ("u2", "a1", True),
-        ("u3", "u2", False),
-    ]
 
 
 @pytest.mark.parametrize(
@@ -86,43 +78,74 @@ def test_a_turn_lands_where_it_hangs(turn: Turn, newest: int, expected: list[str
         assert turn.message in messages
 
 
-@pytest.mark.parametrize(
-    ("messages", "says"),
-    [
-        ({}, "must be a list"),
-        ([], "is empty"),
-        (["x"], r"messages\[0\]` must be an object"),
-        ([{"id": "u", "role": "cat", "parts": []}], "role"),
-        ([{"role": "user", "parts": []}], r"messages\[0\].id"),
-        ([{"id": "u", "role": "user", "parts": ["x"]}], "parts"),
-        ([{"id": "u", "role": "user", "parts": 3}], "parts` must be a list"),
-        ([{"id": "u", "role": "user"}], "needs `parts`"),
-        ([{"id": "u", "role": "user", "content": [1]}], r"content\[0\]"),
-    ],
+# --- Whatever a log holds -----------------------------------------------------------------------------------
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.sampled_from(["u1", "a1", "text", ""]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["id", "type", "role"]), inner, max_size=3)
+    ),
+    max_leaves=6,
 )
-def test_messages_that_cannot_be_used_are_named(messages: Any, says: str) -> None:
-    """The error says which message, which field, and what it should be."""
-    with pytest.raises(BadRequest, match=says) as refused:
-        normalise(messages)
-    assert refused.value.status == 400
+_MESSAGE = st.fixed_dictionaries(
+    {
+        "id": st.sampled_from(["u1", "a1", "new"]) | _JSON,
+        "role": st.sampled_from(["user", "tool"]) | _JSON,
+        "parts": _JSON,
+    }
+)
+_LIST = st.fixed_dictionaries(
+    {
+        "first": st.sampled_from(["u1", "new"]) | _JSON,
+        "after": st.sampled_from(["u1", "a1", "gone"]) | _JSON,
+        "items": st.lists(st.sampled_from(["u1", "a1", "gone"]) | _MESSAGE | _JSON, max_size=4) | _JSON,
+    }
+)
 
 
-def test_wire_rows_become_messages_with_parts() -> None:
-    """AG-UI rows with ``content`` are taken as well as UIMessages with ``parts``."""
-    rows = normalise(
-        [{"id": "u", "role": "user", "content": [{"type": "text", "text": "a"}, {"type": "image", "x": 1}]}]
-    )
-    assert rows[0]["parts"] == [{"type": "text", "content": "a"}, {"type": "image", "x": 1}]
+@settings(deadline=None)
+@given(
+    message=_MESSAGE | _JSON,
+    after=_JSON,
+    seen=_JSON,
+    run_id=_JSON,
+    pending=_JSON,
+    listed=_LIST | _JSON,
+    chat=st.lists(st.sampled_from([user("u1"), assistant("a1", "x"), {"id": [], "parts": None}, {}]), max_size=4),
+    newest=st.integers(-1, 12),
+)
+def test_any_stored_turn_can_be_applied(
+    message: Any, after: Any, seen: Any, run_id: Any, pending: Any, listed: Any, chat: list[Any], newest: int
+) -> None:
+    """Nothing in a turn makes a reader fail: it is applied, or passed over, the same with an index and without."""
+    value = {"message": message, "after": after, "seen": seen, "runId": run_id, "pending": pending, "list": listed}
+    turn = read_turn({"type": "CUSTOM", "name": "resumable.turn", "value": value})
+    if turn is None:
+        return
+    assert read_turn(turn.chunk()) == turn
+    ids_before = [known.get("id") for known in chat]
+    edit = edit_of(chat, turn, position=10, newest_data=newest, is_known=lambda message_id: message_id in ids_before)
+    changed = list(chat)
+    assert apply_turn(changed, turn, position=10, newest_data=newest) == edit.changed
+    assert changed == chat[: edit.keep] + edit.tail
+    assert turn.message["id"] in [known.get("id") for known in changed]
 
 
-def test_results_of_client_tools_are_stored_as_chunks() -> None:
-    """The tool rows that end an AG-UI list become TOOL_CALL_RESULTs, in order."""
-    listed = normalise(
-        [
-            {"id": "u", "role": "user", "content": "a"},
-            {"id": "t1", "role": "tool", "toolCallId": "c1", "content": "1"},
-            {"id": "t2", "role": "tool", "toolCallId": "c2", "content": "2"},
-        ]
-    )
-    assert [(chunk["toolCallId"], chunk["content"]) for chunk in tool_results(listed)] == [("c1", "1"), ("c2", "2")]
-    assert tool_results(listed[:1]) == []
+class Counted(list[Any]):
+    """A list that counts how many of its items are looked at."""
+
+    looks = 0
+
+    def __getitem__(self, key: Any) -> Any:
+        self.looks += len(range(*key.indices(len(self)))) if isinstance(key, slice) else 1
+        return super().__getitem__(key)
+
+
+@pytest.mark.parametrize("listing", [None, Listing("u0", "u499", (assistant("a499", "x"),)), Listing("a499", None)])
+def test_a_turn_at_the_end_looks_at_the_end(listing: Listing | None) -> None:
+    """A chat of any length costs the same for each turn, if the caller knows the ids."""
+    chat = Counted(message for index in range(500) for message in (user(f"u{index}"), assistant(f"a{index}", "x")))
+    known = {message["id"] for message in list(chat)}
+    turn = Turn(user("new"), "a499", 9, None, listing=listing)
+    edit = edit_of(chat, turn, position=10, newest_data=8, is_known=known.__contains__)
+    assert (edit.changed, edit.tail[-1]) == (False, turn.message) and chat.looks < 10

@@ -210,6 +210,7 @@ class NetworkLog:
                 return
             if error is not None:
                 answer.set_exception(error)
+                answer.exception()  # Whoever asked may be dead.
             else:
                 answer.set_result(result)  # type: ignore[arg-type]
 
@@ -260,7 +261,8 @@ class _Session:
         answer: asyncio.Future[Appended] = log._loop.create_future()
         lost = log._random.random() < log._weather.lost_request
         now = log._loop.time()
-        self._lands_at = max(self._lands_at, now + log.delay())
+        # Timers of the same moment have no order among themselves.
+        self._lands_at = max(self._lands_at + 1e-6, now + log.delay())
 
         def act() -> Appended:
             if self._failure is not None:

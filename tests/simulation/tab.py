@@ -148,17 +148,18 @@ class Tab:
         self._buffer += part
         while b"\n\n" in self._buffer:
             event, self._buffer = self._buffer.split(b"\n\n", 1)
-            if not event.startswith(b"id: "):
-                continue
-            number, data = event.split(b"\n", 1)
-            self._event(int(number[4:]), json.loads(data.removeprefix(b"data: ")))
+            lines = dict(line.split(b": ", 1) for line in event.split(b"\n") if not line.startswith(b":"))
+            if b"data" in lines:
+                self._event(int(lines[b"id"]) if b"id" in lines else None, json.loads(lines[b"data"]))
 
-    def _event(self, at: int, chunk: dict[str, Any]) -> None:
-        if self.cursor is not None and at <= self.cursor and chunk["type"] != "MESSAGES_SNAPSHOT":
-            self.problems.append(f"{self.name} got {chunk['type']} {at} after {self.cursor}")
-        self.cursor = at
+    def _event(self, at: int | None, chunk: dict[str, Any]) -> None:
+        """Fold an event. One without an id belongs to the next one that has one."""
+        if at is not None:
+            if self.cursor is not None and at <= self.cursor and chunk["type"] != "MESSAGES_SNAPSHOT":
+                self.problems.append(f"{self.name} got {chunk['type']} {at} after {self.cursor}")
+            self.cursor = at
         self.events += 1
-        self.fold.process(chunk, seq=at, timestamp=0)
+        self.fold.process(chunk, seq=at or 0, timestamp=0)
 
     def show(self, messages: list[dict[str, Any]]) -> None:
         self.fold.replace_messages(messages)

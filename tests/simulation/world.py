@@ -15,7 +15,7 @@ from unittest import mock
 
 from lambda_asgi import Background
 from resumable_chat import ResumableChat
-from resumable_chat.engine import claim
+from resumable_chat.engine import steps
 from resumable_chat.protocol import tokens
 from resumable_chat.protocol.chunks import decode
 from resumable_chat.protocol.records import Kind, Record, fence_token, kind
@@ -66,7 +66,7 @@ def simulate(seed: int, *, flaw: str = "") -> History:
     logging.disable(logging.CRITICAL)
     loop.set_exception_handler(lambda _, context: world.unhandled.append(str(context.get("exception", context))))
     try:
-        with mock.patch.object(tokens, "secrets", seeded), mock.patch.object(claim, "time", clock):
+        with mock.patch.object(tokens, "secrets", seeded), mock.patch.object(steps, "time", clock):
             try:
                 loop.run_until_complete(world.run())
             except Stalled:
@@ -173,7 +173,7 @@ class World:
         while True:
             await asyncio.sleep(random.expovariate(1 / 4))
             instance = random.choice(self.instances)
-            match random.choice(["kill", "freeze", "freeze", "cut", "cut", "drop", "drop", "drop", "offline"]):
+            match random.choice(["kill", "freeze", "freeze", "cut", "cut", "drop", "drop", "drop", "offline", "clock"]):
                 case "kill":
                     self.kill(instance)
                     self.start_instance()
@@ -189,6 +189,10 @@ class World:
                     self.counts["cut off"] += 1
                     instance.log.cut = True
                     self.loop.call_later(seconds, setattr, instance.log, "cut", False)
+                case "clock":
+                    instance.skew = random.choice([0.0, random.uniform(-30, 30), -7200.0, 7200.0])
+                    self.counts["clock jumped"] += 1
+                    self.note(f"{instance.process.name}'s clock jumps to {instance.skew:+.1f} s off")
                 case "drop":
                     tab = random.choice(tabs)
                     self.counts["dropped"] += 1
@@ -246,7 +250,9 @@ class World:
         random = self.random
         for _ in range(random.randint(2, 5)):
             await asyncio.sleep(random.expovariate(1 / 5))
-            sent = self.loop.create_task(self.send(tab, regenerate=random.random() < 0.2))
+            if random.random() < 0.1:
+                await self.stop(tab, f"run{self._runs + random.randint(0, 2)}")
+            sent = self.loop.create_task(self.send(tab))
             if random.random() < 0.4:
                 await asyncio.sleep(random.uniform(0, 3))
                 run_id = f"run{self._runs - 1}" if self._runs and random.random() < 0.7 else None
@@ -258,20 +264,40 @@ class World:
         await connection.open(handle)
         return connection.status
 
-    async def send(self, tab: Tab, *, regenerate: bool) -> None:
+    def compose(self, before: list[dict[str, Any]], run_id: str) -> tuple[str, list[dict[str, Any]]]:
+        """What a user does to the list that a tab shows, and the list that is sent."""
+        random = self.random
+        text = [{"type": "text", "content": f"ask {run_id}"}]
+        ask = {"id": f"u-{run_id}", "role": "user", "parts": text}
+        users = [index for index, message in enumerate(before) if message["role"] == "user"]
+        answers = [index for index, message in enumerate(before) if message["role"] == "assistant"]
+        deed = random.choice(
+            ["asks", "asks", "asks", "asks", "regenerates", "edits", "deletes", "corrects", "prefaces"]
+        )
+        if deed == "regenerates" and users:
+            return deed, before[: users[-1] + 1]
+        if deed == "edits" and users:
+            at = random.choice(users)
+            return deed, [*before[:at], {**before[at], "parts": text}]
+        if deed == "deletes" and len(before) > 2:
+            at = random.randrange(1, len(before) - 1)
+            return deed, [*before[:at], *before[at + random.randint(1, 2) :], ask]
+        if deed == "corrects" and answers:
+            at = random.choice(answers)
+            corrected = {**before[at], "parts": [{"type": "text", "content": f"no, {run_id}"}]}
+            return deed, [*before[:at], corrected, *before[at + 1 :], ask]
+        if deed == "prefaces":
+            return deed, [{"id": f"s-{run_id}", "role": "system", "parts": text}, *before, ask]
+        return "asks", [*before, ask]
+
+    async def send(self, tab: Tab) -> None:
         run_id = f"run{self._runs}"
         self._runs += 1
-        before = tab.messages
-        users = [index for index, message in enumerate(before) if message["role"] == "user"]
-        if regenerate and users:
-            messages = before[: users[-1] + 1]
-            mine = messages[-1]["id"]
-        else:
-            mine = f"u-{run_id}"
-            messages = [*before, {"id": mine, "role": "user", "parts": [{"type": "text", "content": f"ask {run_id}"}]}]
+        deed, messages = self.compose(tab.messages, run_id)
         tab.show(json.loads(json.dumps(messages)))
         seen = tab.cursor
-        self.note(f"{tab.name} sends {run_id} {'again ' if regenerate else ''}{mine} seen={seen}")
+        self.counts[deed] += 1
+        self.note(f"{tab.name} {deed} with {run_id}, {messages[-1]['id']}, seen={seen}")
         for _ in range(self.random.randint(1, 6)):
             instance = self.pick()
             try:
@@ -306,7 +332,6 @@ class World:
 
     async def stop(self, tab: Tab, run_id: str | None) -> None:
         instance = self.pick()
-        before = self._running(), self.openings
         self.note(f"{tab.name} stops {run_id or 'whatever runs'} at {instance.process.name}")
         try:
             status = await self.request(instance, lambda: instance.chat.stop_session(STREAM, run_id=run_id))
@@ -316,9 +341,7 @@ class World:
         self.counts[f"stop {status}"] += 1
         if status not in (202, 204, 503):
             self.violations.append(f"a stop got {status}")
-        # While another run goes on, nothing can be left behind for one that has not begun.
-        quiet = before == (None, self.openings)
-        if run_id is not None and (status == 202 or (status == 204 and quiet)):
+        if run_id is not None and status in (202, 204):
             self.stopped.setdefault(run_id, len(self.server.stream(STREAM).records))
 
     def source(self, instance: Instance) -> Any:
@@ -373,10 +396,6 @@ class World:
             for _, chunk in self._chunks()
             if chunk is not None and chunk.get("name") == "resumable.turn"
         }
-
-    def _running(self) -> str | None:
-        token = self.server.stream(STREAM).token
-        return token if tokens.parse(token).running else None
 
     async def check(self, tabs: list[Tab]) -> None:
         wrong = self.violations.append
@@ -451,7 +470,7 @@ def _essence(messages: list[dict[str, Any]]) -> Any:
     both come shows two until its next snapshot.
     """
     joined = read_snapshot(messages, [], str)
-    return [(message["id"], message["role"], message["parts"]) for message in joined]
+    return [(message["id"], message["role"], message["parts"], message.get("metadata")) for message in joined]
 
 
 def _difference(shown: list[Any], fresh: list[Any]) -> str:

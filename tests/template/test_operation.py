@@ -139,14 +139,14 @@ def test_the_api_and_the_account_are_watched() -> None:
 
 @pytest.mark.parametrize(
     ("metric", "logs", "module"),
-    [("LostWriter", "<ReplayLogs>", "engine/tail.py"), ("SourceFailure", "<SendLogs>", "engine/runner.py")],
+    [("LostWriter", "<ReplayLogs>", "engine/reaping.py"), ("SourceFailure", "<SendLogs>", "engine/runner.py")],
 )
 def test_alarms_look_for_lines_that_the_library_writes(metric: str, logs: str, module: str) -> None:
     """The line's beginning stands in the module that logs it, and the function that runs it has that log group."""
     found = Stack(**OPEN).of_type("AWS::Logs::MetricFilter")[f"{metric}Metric"]
     assert found["LogGroupName"] == logs
-    matched = re.fullmatch(r'\{ \$\.message = "(.+)\*" \}', found["FilterPattern"])
-    assert matched and f'"{matched[1]}%s' in (ROOT / "lib" / "resumable_chat" / module).read_text()
+    level, beginning = re.findall(r'"(\w+)".* = "(.+)\*"|$', found["FilterPattern"])[0]
+    assert f'logger.{level.lower()}("{beginning}%s' in (ROOT / "lib" / "resumable_chat" / module).read_text()
     alarm = Stack(**OPEN).of_type("AWS::CloudWatch::Alarm")[f"{metric}s"]
     [transformation] = found["MetricTransformations"]
     assert (alarm["Namespace"], alarm["MetricName"]) == (

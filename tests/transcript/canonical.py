@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from resumable_chat.protocol.json_text import dumps
 from resumable_chat.transcript import StreamProcessor
 
 BASE = 1_000_000
@@ -12,26 +13,24 @@ BASE = 1_000_000
 
 
 def fold(given: Any) -> Any:
-    """Run one input of tests/vectors through our fold: its messages, or ``{"error": True}``."""
+    """Return the messages that our fold makes of an input of tests/vectors, or ``{"error": True}``."""
     case = given if isinstance(given, dict) else {"chunks": given}
     processor = StreamProcessor([dict(message) for message in case.get("initialMessages", [])])
     resets = set(case.get("perTurnReset", []))
-    try:
-        for index, chunk in enumerate(case["chunks"]):
-            if index in resets:
-                processor.reset()
-            if isinstance(chunk, str) and case.get("parsed"):
-                chunk = json.loads(chunk)
-            processor.process(chunk, seq=BASE + index, timestamp=0)
-        if case.get("finalize"):
-            processor.finalize()
-    except ValueError:
-        return {"error": True}
-    return canonical(json.loads(json.dumps(processor.messages)))
+    for index, chunk in enumerate(case["chunks"]):
+        if index in resets:
+            processor.reset()
+        if isinstance(chunk, str) and case.get("parsed"):
+            chunk = json.loads(chunk)
+        if processor.process(chunk, seq=BASE + index, timestamp=0) is not None:
+            return {"error": True}
+    if case.get("finalize"):
+        processor.finalize()
+    return canonical(json.loads(dumps(processor.messages)))
 
 
 def canonical(messages: list[dict[str, Any]], generated: str = "-1000") -> list[dict[str, Any]]:
-    """Without createdAt of messages, and with made-up ids as gen-1, gen-2 …"""
+    """Return the messages without their createdAt, with made-up ids as gen-1, gen-2 … and with numbers as doubles."""
     text = [{key: value for key, value in message.items() if key != "createdAt"} for message in messages]
     names: dict[str, str] = {}
 
@@ -42,6 +41,8 @@ def canonical(messages: list[dict[str, Any]], generated: str = "-1000") -> list[
             return [rename(found) for found in value]
         if isinstance(value, str) and value.startswith((f"msg{generated}", f"step{generated}")):
             return names.setdefault(value, f"gen-{len(names) + 1}")
+        if type(value) is int:
+            return float(value)
         return value
 
     result: list[dict[str, Any]] = rename(text)

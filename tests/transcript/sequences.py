@@ -176,10 +176,92 @@ def _any(rng: random.Random) -> Chunk:
                 "value": {"toolCallId": "c0.0.0", "resource": {"uri": "u"}},
             },
             {"type": "MESSAGES_SNAPSHOT", "messages": _rows(rng)},
+            {"type": "MESSAGES_SNAPSHOT", "messages": [_odd_row(rng) for _ in range(rng.randint(1, 5))]},
+            {"type": "STEP_FINISHED", "stepName": "s1", "metadata": {"tanstack": {"signature": "packed"}}},
+            {"type": "TOOL_CALL_END", "toolCallId": "c0.0.0", "input": _value(rng)},
+            {"type": "TOOL_CALL_RESULT", "toolCallId": "c0.0.0", "content": rng.choice(_RESULTS)},
+            {"type": "TEXT_MESSAGE_CONTENT", "messageId": name, "metadata": {"tanstack": {"delta": "packed"}}},
+            {"type": "TEXT_MESSAGE_CONTENT", "messageId": name, "delta": rng.choice([5, True, 1e21, 0, None, 2.5])},
+            {"type": "RUN_ERROR", "message": rng.choice(["", None, "bad"]), "metadata": {"tanstack": {"runId": "r0"}}},
+            {"type": "REASONING_ENCRYPTED_VALUE", "subtype": "tool-call", "entityId": "c0.0.0", "encryptedValue": "e"},
+            {
+                "type": "CUSTOM",
+                "name": "structured-output.complete",
+                "value": {"messageId": name} | rng.choice([{}, {"object": _value(rng)}, {"raw": ""}]),
+            },
             {"type": "STATE_DELTA", "delta": []},
             {"type": "NO_SUCH_TYPE"},
         ]
     )
+
+
+_RESULTS = ["plain", '{"a":1}', "", "[1e3]", '{"error":""}', 5, None, True, ["7"], [1, 2], {"a": 1}, [{"type": "text"}]]
+
+
+def _value(rng: random.Random, depth: int = 0) -> Any:
+    """A JSON value whose text JavaScript writes otherwise than Python."""
+    choice = rng.randrange(9 if depth < 3 else 7)
+    if choice == 7:
+        return [_value(rng, depth + 1) for _ in range(rng.randint(0, 3))]
+    if choice == 8:
+        keys = ["b", "10", "2", "01", "-1", "4294967295", "é", ""]
+        return {rng.choice(keys): _value(rng, depth + 1) for _ in range(rng.randint(0, 4))}
+    scalars: list[Any] = [None, False, '\u2028\x7f"', 5.0, rng.uniform(-1, 1) * 10 ** rng.randint(-12, 24), 0.5]
+    return scalars[choice] if choice < 6 else rng.randint(-(2**53), 2**53)
+
+
+def _odd_row(rng: random.Random) -> Chunk:
+    """A row of any role, with fields that belong to it and fields that do not."""
+    extras: Chunk = {
+        "structuredOutput": rng.choice([None, "x", {"status": "complete", "raw": "led", "data": 1, "reasoning": ""}]),
+        "toolResult": rng.choice(
+            [5, {"id": "packed"}, {"content": []}, {"content": [{"type": "text", "content": "c"}]}]
+        ),
+        "toolCallMetadata": {"c0.0.0": rng.choice([None, {"k": 1}])},
+        "uiResources": [{"type": "ui-resource", "toolCallId": "c", "toolName": "f", "resource": _RESOURCE}, {"x": 1}],
+        "signature": rng.choice(["", "sig", 5]),
+        "createdAt": "2026-01-02T03:04:05Z",
+    }
+    parts: list[Chunk] = [
+        {"type": "thinking", "content": "hm"},
+        {"type": "text", "content": "said"},
+        {"type": "tool-call", "id": "c0.0.0", "name": "f", "arguments": "", "state": "input-complete"},
+        {"type": "tool-call", "id": "c0.0.0", "state": "complete", "output": 1, "approval": {"id": "x"}, "input": None},
+        {"type": "tool-result", "toolCallId": "c0.0.0", "content": rng.choice(["plain", "5"]), "state": "error"},
+        {"type": "ui-resource", "toolCallId": "c", "toolName": "f", "resource": _RESOURCE},
+        {"type": "image", "source": {"type": "url", "value": "v"}},
+        {"type": "unheard-of", "content": 5},
+    ]
+    fields: Chunk = {
+        "id": rng.choice(["a0", "u0", "", None, "t0"]),
+        "name": rng.choice(["n", ""]),
+        "content": rng.choice(
+            ["called", "", None, 5, [{"type": "text", "text": "t", "content": "t"}, {"type": "binary"}, {"type": "x"}]]
+        ),
+        "metadata": rng.choice([None, {"m": 1}, {"tanstack": {k: v for k, v in extras.items() if rng.random() < 0.5}}]),
+        "createdAt": rng.choice(["2026-01-02T03:04:05.678Z", "never", 5]),
+        "error": rng.choice(["E", "", None]),
+        "toolCallId": rng.choice(["c0.0.0", "zz", "", None]),
+        "toolCalls": rng.choice(
+            [
+                None,
+                [],
+                [{"id": "c0.0.0", "function": {"name": "f", "arguments": rng.choice(["{}", "{", ""])}}],
+                [{"id": 1}],
+            ]
+        ),
+        "encryptedValue": rng.choice(["", "e", 5]),
+        "parts": [part for part in parts if rng.random() < 0.3],
+    }
+    roles = ["user", "assistant", "assistant", "tool", "tool", "system", "developer", "reasoning", "activity", None]
+    row = {key: value for key, value in fields.items() if rng.random() < (0.3 if key == "parts" else 0.6)}
+    row["role"] = rng.choice(roles[:-1] if "parts" in row else roles)
+    if row["role"] in ("system", "developer") and "content" in row:
+        row["content"] = rng.choice(["instructions", "", None])
+    return row
+
+
+_RESOURCE = {"uri": "u", "mimeType": "m"}
 
 
 def _rows(rng: random.Random) -> list[Chunk]:

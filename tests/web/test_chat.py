@@ -33,7 +33,7 @@ from ..faults import LOST_ANSWER, LOST_REQUEST, FaultyLog
 
 PLAIN = ["resumable.turn", "TEXT_MESSAGE_START", "TEXT_MESSAGE_CONTENT", "TEXT_MESSAGE_END"]
 ANSWER = ["RUN_STARTED", "TEXT_MESSAGE_START", "TEXT_MESSAGE_CONTENT", "TEXT_MESSAGE_END", "RUN_FINISHED"]
-STOPPED = ["RUN_STARTED", "RUN_FINISHED"]
+STOPPED = ["RUN_STARTED", "TEXT_MESSAGE_END", "RUN_FINISHED"]
 
 
 async def send(chat: ResumableChat, source: Words, *messages: Any, **options: Any) -> int:
@@ -51,6 +51,23 @@ def snapshot(frames: list[tuple[int, dict[str, Any]]]) -> list[tuple[str, str]]:
 
 
 # --- Sending ------------------------------------------------------------------------------------------------
+
+
+async def test_half_a_character_does_not_reach_a_model(tmp_path: Path) -> None:
+    """The model gets U+FFFD, which every client library can encode; the chat keeps what was sent."""
+    seen: list[Any] = []
+
+    async def source(messages: Any, context: Any) -> Any:
+        seen.extend(messages)
+        yield {"type": "TEXT_MESSAGE_CONTENT", "messageId": context.message_id, "delta": "answer"}
+
+    async with fresh_log(tmp_path) as log:
+        chat = ResumableChat(log)
+        response = await chat.make_session_response("s", messages=[user("u1", "half \ud83d")], source=source)
+        assert response.status_code == 202
+        assert [message["parts"][0]["content"] for message in seen] == ["half \ufffd"]
+        assert snapshot(await replayed(chat, "s"))[0] == ("u1", "half \ud83d")
+        await chat.close()
 
 
 async def test_a_send_stores_the_message_the_answer_and_its_end(tmp_path: Path) -> None:
@@ -105,6 +122,37 @@ async def test_a_second_sender_is_told_to_wait(tmp_path: Path) -> None:
         assert other.calls == 0 and "u2" not in str(await chunks_of(log, "s"))
 
 
+async def test_a_known_run_with_another_message_is_refused(tmp_path: Path) -> None:
+    """422, while it runs and after it ended, from its process and another; the same message again is 202."""
+    async with fresh_log(tmp_path) as log:
+        chat, background, gate = ResumableChat(log), Background(), asyncio.Event()
+        source = Words("a", gate=gate)
+        await send(chat, source, run_id="r", wait_until=background.wait_until)
+        for running in (True, False):
+            for sender in (chat, ResumableChat(log)):
+                for other in (user("u1", "other"), user("u2")):
+                    response = await sender.make_session_response("s", messages=[other], source=source, run_id="r")
+                    assert response.status_code == 422 and "retry-after" not in response.headers
+                    assert "another message" in json.loads(bytes(response.body))["detail"]
+                assert await send(sender, source, run_id="r") == 202
+            if running:
+                gate.set()
+                await background.drain(10)
+        assert source.calls == 1 and (await story(log, "s")).count("resumable.turn") == 1
+
+
+async def test_a_run_id_that_was_used_long_ago_does_not_cost_a_message(tmp_path: Path) -> None:
+    """Behind other runs, a known run with another message is a new one; with the same message it does not run again."""
+    async with fresh_log(tmp_path) as log:
+        chat, source = ResumableChat(log), Words("a")
+        for index, run_id in enumerate(("r1", "r2")):
+            await send(chat, source, user(f"u{index}"), run_id=run_id)
+        assert await send(chat, source, user("new"), run_id="r1") == 202 and source.calls == 3
+        await send(chat, source, user("u2"), run_id="r3")
+        assert await send(chat, source, user("new"), run_id="r1") == 202 and source.calls == 4
+        assert "new" in [message_id for message_id, _ in snapshot(await replayed(ResumableChat(log), "s"))]
+
+
 async def test_of_racing_senders_one_wins(tmp_path: Path) -> None:
     """Ten processes send different messages at once: one runs, nine get 409, the log holds one generation."""
     async with fresh_log(tmp_path) as log:
@@ -132,20 +180,6 @@ async def test_a_claim_with_an_unknown_outcome_lands_once(tmp_path: Path, fault:
         assert source.calls == 1 and await story(log, "s") == ["<session>", *PLAIN, *ANSWER, "<end>"]
 
 
-async def test_a_crashed_writer_is_taken_over(tmp_path: Path) -> None:
-    """A generation silent for longer than the lease is closed with writer_lost, and ours begins in the same batch."""
-    async with fresh_log(tmp_path) as log:
-        chat = ResumableChat(log, lease_duration_ms=3000)
-        chat._chat._claimer._clock_ms = lambda: 10**15
-        await log.append("s", [fence(tokens.opening("k" * 12)), *_run_of("dead")], fencing_token="")
-        assert await send(chat, Words("a")) == 202
-        told = await story(log, "s")
-        end = ["TEXT_MESSAGE_END", "RUN_ERROR", "<error>"]
-        assert told == ["<session>", "RUN_STARTED", "TEXT_MESSAGE_START", *end, "<session>", *PLAIN, *ANSWER, "<end>"]
-        error = next(chunk for chunk in await chunks_of(log, "s") if chunk["type"] == "RUN_ERROR")
-        assert error == {"type": "RUN_ERROR", "message": "An error occurred.", "runId": "dead", "code": "writer_lost"}
-
-
 def _run_of(run_id: str) -> list[NewRecord]:
     chunks = [
         {"type": "RUN_STARTED", "runId": run_id},
@@ -167,9 +201,9 @@ async def test_a_failing_source_shows_no_detail(tmp_path: Path, caplog: pytest.L
         assert (await chunks_of(log, "s"))[-1]["message"] == "sorry: told"
 
 
-@pytest.mark.parametrize("bad", [{"no": "type"}, {"type": "CUSTOM", "value": {1, 2}}, "text", 7])
+@pytest.mark.parametrize("bad", [{"no": "type"}, b"text", 7])
 async def test_a_source_that_yields_nonsense_ends_its_run(tmp_path: Path, bad: Any) -> None:
-    """What cannot be stored is a RUN_ERROR; what came before it is kept, and the chat can go on."""
+    """What is no event is a RUN_ERROR; what came before it is kept, and the chat can go on."""
 
     async def source(messages: Any, context: Any) -> Any:
         yield {"type": "TEXT_MESSAGE_CONTENT", "messageId": context.message_id, "delta": "kept"}
@@ -240,7 +274,7 @@ async def test_a_log_out_of_reach_is_503(tmp_path: Path) -> None:
             await chat.replay("s"),
             await chat.stop_session("s"),
         ):
-            assert response.status_code == 503 and response.headers["retry-after"]
+            assert (response.status_code, response.headers["retry-after"]) == (503, "1")
             assert "try again" in json.loads(bytes(response.body))["detail"]
 
 
@@ -263,7 +297,9 @@ async def test_a_stop_ends_the_run_and_its_source(tmp_path: Path, same_process: 
         await background.drain(5)
         told = await story(log, "s")
         assert told == ["<session>", *PLAIN, *ANSWER, "<end>"]
-        assert (await chunks_of(log, "s"))[-1] == {"type": "RUN_FINISHED", "runId": "r", "finishReason": "stop"}
+        *_, end, last = await chunks_of(log, "s")
+        assert end["metadata"]["resumable"]["run"]["outcome"] == "stopped"
+        assert last == {"type": "RUN_FINISHED", "runId": "r", "threadId": "s", "finishReason": "stop"}
         assert (await other.stop_session("s")).status_code == 204
         assert await send(chat, Words("b"), user("u2"), run_id="r2") == 202
 
@@ -317,18 +353,6 @@ async def test_a_late_answer_to_a_stop_leaves_the_next_run_alone(
         assert (await story(log, "s"))[-2:] == ["RUN_FINISHED", "<end>"]
 
 
-async def test_a_send_to_a_log_that_does_not_answer_is_503_in_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A claim whose outcome stays unknown is given up before a gateway gives up on the request."""
-    monkeypatch.setattr("resumable_chat.engine.claim._PATIENCE", 0.3)
-    async with fresh_log(tmp_path) as log:
-        faulty = FaultyLog(log, dict.fromkeys(range(100), LOST_REQUEST), delay=0.2)
-        assert await send(ResumableChat(faulty), Words("a")) == 503
-        assert faulty.appends < 5
-        assert await story(log, "s") == []
-
-
 async def test_a_stop_before_its_run_wins(tmp_path: Path) -> None:
     """The message is stored, the run is shown as stopped, the source is never called; later runs are free."""
     async with fresh_log(tmp_path) as log:
@@ -378,6 +402,71 @@ async def test_a_stop_wins_against_a_busy_writer(tmp_path: Path) -> None:
         assert (await story(log, "s"))[-2:] == ["RUN_FINISHED", "<end>"]
 
 
+# --- Lists --------------------------------------------------------------------------------------------------
+
+
+async def shown(chat: ResumableChat) -> list[tuple[str, str]]:
+    return snapshot(await replayed(chat, "s"))
+
+
+@pytest.mark.parametrize("same_process", [True, False])
+async def test_what_a_page_changes_in_its_list_stays_changed(tmp_path: Path, same_process: bool) -> None:
+    """Initial messages, a system message put first, a deleted and a corrected exchange: for every later reader."""
+    async with fresh_log(tmp_path) as log:
+        first = ResumableChat(log)
+
+        def chat() -> ResumableChat:
+            return first if same_process else ResumableChat(log)
+
+        async def sent(*messages: Any) -> list[tuple[str, str]]:
+            cursor = max(0, (await log.tail("s")).seq_num - 1)
+            assert await send(chat(), Words("answer"), *messages, seen=cursor) == 202
+            return await shown(ResumableChat(log))
+
+        messages: Any = [assistant("hello", "How can I help?"), user("u1")]
+        listed = await sent(*messages)
+        assert [text for _, text in listed] == ["How can I help?", "hi", "answer"]
+        messages = [*messages, assistant(listed[-1][0], "answer"), user("u2", "more")]
+        listed = await sent(*messages)
+        system = {"id": "sys", "role": "system", "parts": [{"type": "text", "content": "be kind"}]}
+        messages = [system, *messages, assistant(listed[-1][0], "answer"), user("u3", "even more")]
+        listed = await sent(*messages)
+        assert [text for _, text in listed] == [
+            *("be kind", "How can I help?", "hi", "answer", "more", "answer", "even more", "answer")
+        ]
+        kept = [system, messages[1], *messages[4:], assistant(listed[-1][0], "corrected")]
+        listed = await sent(*kept, user("u4", "last"))
+        assert [text for _, text in listed] == [
+            *("be kind", "How can I help?", "more", "answer", "even more", "corrected", "last", "answer")
+        ]
+
+
+async def test_two_tabs_do_not_undo_each_other(tmp_path: Path) -> None:
+    """What one tab deleted does not come back with a send of another that had not seen it."""
+    async with fresh_log(tmp_path) as log:
+        chat = ResumableChat(log)
+        await send(chat, Words("one"), user("u1"), seen=0)
+        answer = assistant((await shown(chat))[-1][0], "one")
+        await send(chat, Words("two"), user("u1"), answer, user("u2"), seen=(await log.tail("s")).seq_num - 1)
+        stale = (await log.tail("s")).seq_num - 1
+        second = assistant((await shown(chat))[-1][0], "two")
+        await send(chat, Words("three"), user("u1"), answer, user("u3"), seen=stale)
+        await send(ResumableChat(log), Words("four"), user("u1"), answer, user("u2"), second, user("u4"), seen=stale)
+        assert [text for _, text in await shown(chat)] == ["hi", "one", "hi", "three", "hi", "four"]
+
+
+async def test_a_new_chat_too_long_for_one_append_says_what_it_dropped(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The newest messages are stored; the operator's log has how many are not."""
+    async with fresh_log(tmp_path) as log:
+        history = [assistant(f"a{index}", "x" * 100_000) for index in range(20)]
+        with caplog.at_level(logging.WARNING):
+            assert await send(ResumableChat(log), Words("a"), *history, user("u1")) == 202
+        assert "10 older messages of a send to s are not stored" in caplog.text
+        assert len(await shown(ResumableChat(log))) == 12
+
+
 # --- Replaying ----------------------------------------------------------------------------------------------
 
 
@@ -392,10 +481,10 @@ async def test_a_finished_chat_is_one_snapshot(tmp_path: Path) -> None:
         assert await replayed(chat, "s", cursor) == []
 
 
-async def test_an_empty_chat_replays_nothing(tmp_path: Path) -> None:
-    """A chat that was never used sends no snapshot, which would wipe what the page already shows."""
+async def test_an_unknown_chat_says_so_at_once(tmp_path: Path) -> None:
+    """A chat that was never used is an empty snapshot, so that a page need not wait to say that there is nothing."""
     async with fresh_chat(tmp_path) as chat:
-        assert await replayed(chat, "s") == []
+        assert await replayed(chat, "s") == [(0, {"type": "MESSAGES_SNAPSHOT", "messages": []})]
 
 
 async def test_two_replays_give_the_same_bytes(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ const UNDO_SECONDS = 8
 
 interface Props {
   current: string
-  /** On narrow screens: whether it is shown over the chat. */
+  /** On narrow screens, the list is shown over the chat. */
   open: boolean
   onNavigate: () => void
 }
@@ -25,13 +25,13 @@ export function Sidebar({ current, open, onNavigate }: Props) {
     return () => clearTimeout(timer)
   }, [removed])
 
-  // Whoever opened it goes on in it, and comes back to where they were.
+  // Opening the list moves the focus into it; closing it moves the focus back.
   useEffect(() => {
     if (!open) return
     const before = document.activeElement
     first.current?.focus()
     return () => {
-      // What holds it is inert until after this.
+      // The element is inert until this is over.
       if (before instanceof HTMLElement) setTimeout(() => before.focus())
     }
   }, [open])
@@ -72,11 +72,11 @@ export function Sidebar({ current, open, onNavigate }: Props) {
               title={entry.title}
               onClick={(event) => go(event, entry.id)}
             >
-              {entry.title}
+              <span dir="auto">{entry.title}</span>
             </a>
-            <button type="button" className="quiet" title="Take off the list" onClick={() => remove(entry)}>
+            <button type="button" className="quiet" title="Remove from list" onClick={() => remove(entry)}>
               <Icon name="close" size={14} />
-              <span className="visually-hidden">Take “{entry.title}” off the list</span>
+              <span className="visually-hidden">Remove “{entry.title}” from list</span>
             </button>
           </li>
         ))}
@@ -84,7 +84,7 @@ export function Sidebar({ current, open, onNavigate }: Props) {
       <div role="status" className="undo">
         {removed !== null && (
           <>
-            <span>“{removed.title}” is off the list.</span>
+            <span dir="auto">“{removed.title}” was removed from the list.</span>
             <button
               type="button"
               onClick={() => {
@@ -107,7 +107,7 @@ function ThemeSwitch() {
   const theme = useTheme()
   return (
     <fieldset className="themes">
-      <legend className="visually-hidden">Colours</legend>
+      <legend className="visually-hidden">Theme</legend>
       {THEMES.map((name) => (
         <label key={name}>
           <input type="radio" name="theme" value={name} checked={theme === name} onChange={() => setTheme(name)} />

@@ -13,12 +13,14 @@ const PATHS = {
   down: 'M12 5v14M6 13l6 6 6-6',
   chevron: 'M9 6l6 6-6 6',
   tool: 'M14.5 6.5a4 4 0 00-5.3 5L4 16.7 7.3 20l5.2-5.2a4 4 0 005-5.3l-2.6 2.6-2.9-.7-.7-2.9z',
+  stopped: 'M8 8h8v8H8zM3 12a9 9 0 1018 0 9 9 0 10-18 0',
+  clock: 'M12 7v5l3 2M3 12a9 9 0 1018 0 9 9 0 10-18 0',
   warning: 'M12 4l9 16H3zM12 10v4M12 17h.01',
 } as const
 
 export type IconName = keyof typeof PATHS
 
-/** A line icon. It is decoration: what it means is said by the control around it. */
+/** A line icon. It is decoration: the control around it has the label. */
 export function Icon({ name, size = 18 }: { name: IconName; size?: number }) {
   return (
     <svg className="icon" width={size} height={size} viewBox="0 0 24 24" aria-hidden="true">
@@ -27,7 +29,7 @@ export function Icon({ name, size = 18 }: { name: IconName; size?: number }) {
   )
 }
 
-/** A button that shows an icon alone; its label is its tooltip and what is read out. */
+/** A button with an icon alone. Its label is the tooltip, and what screen readers read. */
 export function IconButton({
   icon,
   label,
@@ -42,7 +44,7 @@ export function IconButton({
   )
 }
 
-/** A sign that more is to come. */
+/** Dots that move while more is to come. */
 export function Dots() {
   return (
     <span className="pending" aria-hidden="true">

@@ -5,6 +5,7 @@ import './styles/base.css'
 import './styles/layout.css'
 import './styles/messages.css'
 import './styles/composer.css'
+import './styles/media.css'
 
 createRoot(document.getElementById('root')!).render(
   <StrictMode>

@@ -51,7 +51,10 @@ class Service(Host):
     @cached_property
     def chat(self) -> ResumableChat:
         return create_resumable_chat(
-            log=open_log(self.settings.log), mode=self.settings.mode, lease_duration_ms=self.settings.lease_ms
+            log=open_log(self.settings.log),
+            mode=self.settings.mode,
+            lease_duration_ms=self.settings.lease_ms,
+            foreign_lease_duration_ms=self.settings.foreign_lease_ms,
         )
 
     @cached_property

@@ -4,33 +4,45 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ..log.port import Log
 from ..protocol import tokens
-from ..protocol.chunks import TERMINALS, Chunk
 from ..protocol.lifecycle import Lifecycle
-from ..protocol.open_parts import DEADLINE, SHUTDOWN
+from ..protocol.outcomes import DEFAULT_ERROR, SHUTDOWN, Ending, Outcome
+from ..protocol.writer import State, Writer
 from ..sources.port import Source, SourceContext, iterate
-from .claim import Claim
-from .pump import Appender, Lost
+from .claim import Claimed
+from .pump import Lost, Pump
+from .steps import now_ms
 
 logger = logging.getLogger(__name__)
-
-DEFAULT_ERROR: Final = "An error occurred."
 
 DEADLINE_MARGIN: Final = 5.0
 """Seconds before the platform's deadline at which a generation ends itself."""
 
-_UNWINDING: Final = 5.0
-"""Seconds a source gets to unwind when it is told to stop."""
+UNWINDING: Final = 5.0
+"""Seconds that a source gets to unwind once its generation has ended."""
+
+_END_FIRST: Final = 2.0
+"""Seconds that the log has to take the end before the source is called off anyway."""
+
+_MOST_WARNINGS: Final = 20
+_TOO_LONG: Final = "The answer took longer than this server allows."
+
+SHUT_DOWN: Final = Ending(Outcome.FAILED, error=DEFAULT_ERROR, code=SHUTDOWN)
+"""How a run ends whose process is told to go."""
+
+ABANDONED: Final = Ending(Outcome.FAILED, error=DEFAULT_ERROR)
+"""How a run ends that nobody takes over after its claim."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One answer to be made: what the source gets to know."""
+    """One answer to be made: what the source gets to know, and the user's message that it answers."""
 
     run_id: str
     thread_id: str
@@ -39,86 +51,158 @@ class Run:
     data: Mapping[str, Any] = field(default_factory=dict)
     deadline: float | None = None
     """Loop time at which the platform ends this process."""
+    asked_id: str | None = None
+    parent_run_id: str | None = None
+    resume: Sequence[Mapping[str, Any]] = ()
+    tools: Sequence[Any] = ()
 
 
 def default_on_error(error: BaseException) -> str:
-    """The text that clients see for any failure: none of its details."""
+    """Return the text that clients see for any failure: none of its details."""
     return DEFAULT_ERROR
 
 
 class Runner:
-    """Runs one claim's source to its end. ``abort`` ends it from the same process, once its stop is in the log."""
+    """Runs one claim's source to its end. Make it in the event loop, and use it once."""
 
     def __init__(
         self,
         log: Log,
-        claim: Claim,
+        claim: Claimed,
         run: Run,
         *,
         on_error: Callable[[BaseException], str] = default_on_error,
         batch_size: int = 10,
         linger: float = 0.05,
-        nonce: tokens.Nonce = tokens.random_nonce,
     ) -> None:
+        loop = asyncio.get_running_loop()
         self._claim = claim
         self._run = run
         self._on_error = on_error
-        self._nonce = nonce
         self._aborted = asyncio.Event()
-        self._producer: asyncio.Task[BaseException | None] | None = None
-        self._lifecycle = Lifecycle(run.run_id, run.thread_id, run.message_id)
-        self._appender = Appender(
-            log,
-            claim.stream,
+        self._called_off = False
+        self._lost: asyncio.Future[None] = loop.create_future()
+        self._warned: set[str] = set()
+        lifecycle = Lifecycle(
+            run.run_id,
+            run.thread_id,
+            run.message_id,
+            parent_run_id=run.parent_run_id,
+            asked_id=run.asked_id,
+            started_at=now_ms(),
+        )
+        self._writer = Writer(
+            lifecycle,
             token=claim.token,
             next_seq=claim.next_seq,
-            on_lost=self._stop_producing,
+            now=loop.time(),
             batch_size=batch_size,
             linger=linger,
         )
+        self._pump = Pump(log, claim.stream, self._writer, on_lost=lambda: self._lost.set_result(None))
 
     def abort(self) -> None:
-        """The generation was ended in the log by this process: call off the source, write nothing more."""
-        self._appender.abandon()
+        """Call off the source and write nothing more: this process has ended the generation in the log."""
+        self._pump.abandon()
 
-    async def run(self, source: Source | None) -> str | None:
-        """Run the source and end the generation; the terminal token, None if it was stopped or taken over.
+    async def run(self, choose: Callable[[], Awaitable[Source | None]]) -> str | None:
+        """Run a source and end the generation. Return the terminal token, None if someone else ended it.
 
-        ``source`` None ends the run at once as stopped. Cancelling this ends the generation with a RUN_ERROR.
+        ``choose`` returns the source, or None for a run that is to end at once as stopped. Cancelling this once
+        ends the generation with a RUN_ERROR, and then returns.
         """
-        async with self._appender:
-            try:
-                if source is None:
-                    return await self._finish(self._lifecycle.parts.finish(), failed=False)
-                return await self._finish(*await self._answer(source))
-            except Lost as lost:
-                logger.info("generation of %s ended elsewhere: %s", self._claim.stream, lost)
-                return None
+        return await self._written(self._answer(choose))
 
-    async def _answer(self, source: Source) -> tuple[list[Chunk], bool]:
-        """Run the source; the chunks that are owed after it, and whether the run failed."""
-        self._producer = asyncio.create_task(self._produce(source), name=f"source {self._claim.stream}")
-        parts = self._lifecycle.parts
-        limit = None if self._run.deadline is None else self._run.deadline - DEADLINE_MARGIN
+    async def end(self, ending: Ending) -> str | None:
+        """End the generation without running anything. Return as ``run`` does."""
+        return await self._written(self._end(ending))
+
+    async def _written(self, work: Coroutine[Any, Any, str]) -> str | None:
         try:
-            now = asyncio.get_running_loop().time()
-            await asyncio.wait({self._producer}, timeout=None if limit is None else max(0.0, limit - now))
-        except asyncio.CancelledError:
-            await self._unwind()
-            return parts.fail(DEFAULT_ERROR, code=SHUTDOWN), True
-        if not self._producer.done():
-            await self._unwind()
-            return parts.fail("The answer took longer than this server allows.", code=DEADLINE), True
-        error = None if self._producer.cancelled() else self._producer.result()
-        if isinstance(error, Lost) or self._appender.lost:
-            raise Lost("stopped or taken over")
-        if error is None:
-            return parts.finish(), parts.failed
-        logger.error("the source of %s failed", self._claim.stream, exc_info=error)
-        return parts.fail(self._public_text(error)), True
+            async with self._pump:
+                return await work
+        except Lost as lost:
+            level = logging.INFO if self._writer.state is State.SUPERSEDED else logging.ERROR
+            logger.log(level, "the generation of %s is not ours any more: %s", self._claim.stream, lost)
+            return None
 
-    async def _produce(self, source: Source) -> BaseException | None:
-        context = SourceContext(
+    async def _end(self, ending: Ending, producer: asyncio.Task[Any] | None = None) -> str:
+        """Write the end, and return the terminal token once it is durable. Raises Lost."""
+        token = tokens.terminal(self._claim.key, failed=self._writer.resolve(ending).failed)
+        self._pump.end(ending, token)
+        try:
+            await self._landed(producer)
+        except asyncio.CancelledError:
+            # Whoever cancels a run wants its end written, and that is on its way.
+            _uncancel()
+            await self._landed(producer)
+        return token
+
+    async def _landed(self, producer: asyncio.Task[Any] | None) -> None:
+        """Wait until the end is durable, and call off the source if it still goes on."""
+        if producer is not None and not producer.done():
+            self._aborted.set()
+            # A source may block the event loop while it unwinds, so the end goes first, if the log takes it soon.
+            await self._pump.settled(_END_FIRST)
+            self._call_off(producer)
+        await self._pump.finished()
+
+    def _call_off(self, producer: asyncio.Task[Any]) -> None:
+        """Cancel the source, but not a second time: that would cut short its unwinding."""
+        if not self._called_off:
+            self._called_off = True
+            self._aborted.set()
+            producer.cancel()
+
+    async def _answer(self, choose: Callable[[], Awaitable[Source | None]]) -> str:
+        producer = asyncio.create_task(self._produce(choose), name=f"source {self._claim.stream}")
+        try:
+            return await self._end(await self._outcome(producer), producer)
+        finally:
+            await self._unwound(producer)
+
+    async def _outcome(self, producer: asyncio.Task[Ending]) -> Ending:
+        """Wait for the source's end, and return how the run ended. Raises Lost."""
+        deadline = self._run.deadline
+        waited: list[asyncio.Future[Any]] = [producer, self._lost]
+        try:
+            await asyncio.wait(
+                waited,
+                timeout=None if deadline is None else deadline - DEADLINE_MARGIN - asyncio.get_running_loop().time(),
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+        except asyncio.CancelledError:
+            _uncancel()
+            return SHUT_DOWN
+        if self._lost.done():
+            raise Lost(self._writer.why)
+        if not producer.done():
+            return Ending(Outcome.DEADLINE, error=_TOO_LONG)
+        return SHUT_DOWN if producer.cancelled() else producer.result()
+
+    async def _produce(self, choose: Callable[[], Awaitable[Source | None]]) -> Ending:
+        """Write what the source yields, and return how it ended.
+
+        It may end with a CancelledError of its own, from a cancel scope that it left open, say: nothing but
+        ``_aborted`` tells ours from those.
+        """
+        try:
+            source = await choose()
+            if source is None:
+                return Ending(Outcome.STOPPED)
+            async with aclosing(iterate(source, self._run.messages, self._context())) as chunks:
+                async for chunk in chunks:
+                    if self._aborted.is_set():
+                        break
+                    self._warn(await self._pump.push(chunk))
+        except (KeyboardInterrupt, Lost):
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever the user's source raises ends its run, nothing else
+            return self._failed(error)
+        return Ending(Outcome.FINISHED)
+
+    def _context(self) -> SourceContext:
+        return SourceContext(
             stream=self._claim.stream,
             run_id=self._run.run_id,
             thread_id=self._run.thread_id,
@@ -126,37 +210,41 @@ class Runner:
             data=self._run.data,
             deadline=self._run.deadline,
             aborted=self._aborted,
+            parent_run_id=self._run.parent_run_id,
+            resume=self._run.resume,
+            tools=self._run.tools,
         )
-        chunks = iterate(source, self._run.messages, context)
-        try:
-            async for chunk in chunks:
-                for stored in self._lifecycle.feed(chunk):
-                    await self._appender.add(stored, defer=stored["type"] in TERMINALS)
-        except Exception as error:  # noqa: BLE001 - whatever the user's source raises ends its run, nothing else
-            return error
-        finally:
-            await chunks.aclose()
-        return None
 
-    def _public_text(self, error: BaseException) -> str:
+    def _warn(self, dropped: str | None) -> None:
+        """Say once for each kind what was dropped of the source's events."""
+        if dropped is not None and dropped not in self._warned and len(self._warned) < _MOST_WARNINGS:
+            self._warned.add(dropped)
+            logger.warning("the source of %s yielded %s; it was dropped", self._claim.stream, dropped)
+
+    def _failed(self, error: BaseException) -> Ending:
+        if self._aborted.is_set():
+            return SHUT_DOWN  # Nobody asks any more.
+        logger.error("the source of %s failed", self._claim.stream, exc_info=error)
         try:
-            text = self._on_error(error)
+            text: object = self._on_error(error)
         except Exception:
             logger.exception("on_error failed")
-            return DEFAULT_ERROR
-        return text if isinstance(text, str) else DEFAULT_ERROR
+            text = None
+        return Ending(Outcome.FAILED, error=text if isinstance(text, str) else DEFAULT_ERROR)
 
-    async def _finish(self, chunks: list[Chunk], failed: bool) -> str:
-        token = tokens.terminal(self._claim.key, failed=failed, nonce=self._nonce)
-        await self._appender.finish(chunks, token)
-        return token
+    async def _unwound(self, producer: asyncio.Task[Any]) -> None:
+        """Call off the source, and give it a moment to unwind."""
+        if not producer.done():
+            self._call_off(producer)
+            await asyncio.wait({producer}, timeout=UNWINDING)
+        if not producer.done():
+            logger.warning("the source of %s goes on although it was called off", self._claim.stream)
+        elif not producer.cancelled():
+            producer.exception()
 
-    def _stop_producing(self) -> None:
-        self._aborted.set()
-        if self._producer is not None:
-            self._producer.cancel()
 
-    async def _unwind(self) -> None:
-        self._stop_producing()
-        if self._producer is not None:
-            await asyncio.wait({self._producer}, timeout=_UNWINDING)
+def _uncancel() -> None:
+    """Make the current task's cancellation count as handled."""
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()

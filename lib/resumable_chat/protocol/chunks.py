@@ -2,78 +2,87 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import orjson
 
+from .json_text import MAX_DEPTH, MAX_VALUE_DEPTH, NotJson, deeper_than, dumps, loads, may_be_deeper_than
 from .limits import MAX_BATCH_BYTES
 
 Chunk = dict[str, Any]
 
 MAX_CHUNK_BYTES: Final = MAX_BATCH_BYTES - 64
-"""Largest body of one record; the rest of a batch of one is its own overhead."""
+"""Largest body of one record, in bytes. The rest of a batch with one record is metered overhead."""
 
 DELTAS: Final[Mapping[str, str]] = {
     "TEXT_MESSAGE_CONTENT": "messageId",
     "TOOL_CALL_ARGS": "toolCallId",
     "REASONING_MESSAGE_CONTENT": "messageId",
 }
-"""Chunk types that add text to something, and the key that names it."""
+"""Chunk types that add text to a message or a call, and the key that names it."""
+
+_SHALLOW: Final = 2 * MAX_VALUE_DEPTH
+"""Bytes of a body that is too short to be nested too deep."""
 
 TERMINALS: Final = frozenset({"RUN_FINISHED", "RUN_ERROR"})
 
 
 class ChunkTooLarge(ValueError):
-    """A chunk that is over the limit of one record and cannot be split."""
+    """A chunk over the limits of one record, in bytes or in levels of nesting, that cannot be split."""
 
 
 def encode(chunk: Chunk) -> bytes:
-    """The compact JSON of a chunk, without the redundant ``content`` of a text delta.
+    """Return the compact JSON of a chunk, without the redundant ``content`` of a text delta.
 
-    Raises TypeError or ValueError if the chunk holds what JSON cannot.
+    Raises ChunkTooLarge if it is nested too deep to be read back, TypeError or ValueError if it holds what JSON cannot.
     """
     if chunk["type"] == "TEXT_MESSAGE_CONTENT" and "content" in chunk:
         chunk = {key: value for key, value in chunk.items() if key != "content"}
-    return dumps(chunk)
-
-
-def dumps(value: Any) -> bytes:
-    """Compact JSON of any value; lone surrogates, which UTF-8 cannot carry, are escaped."""
-    try:
-        return orjson.dumps(value)
-    except TypeError:
-        return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
+    body = dumps(chunk)
+    if len(body) > _SHALLOW and _too_deep(chunk, body):
+        raise ChunkTooLarge(f"a {chunk['type']} chunk is nested deeper than the limit of {_max_depth(chunk)} levels")
+    return body
 
 
 def decode(body: bytes) -> Chunk | None:
-    """The chunk in a record's body; None if it is no JSON object with a string ``type``."""
+    """Return the chunk in a record's body; None if that is not a JSON object with a string ``type``, or too deep."""
+    shallow = len(body) <= _SHALLOW
     try:
-        chunk = orjson.loads(body)
+        chunk = orjson.loads(body) if shallow else loads(body)
+    except NotJson:
+        return None
     except ValueError:
-        chunk = _decode_leniently(body)
-    if type(chunk) is dict and type(chunk.get("type")) is str:
+        chunk = _loads_or_none(body)
+    if type(chunk) is dict and type(chunk.get("type")) is str and (shallow or not _too_deep(chunk, body)):
         return chunk
     return None
 
 
-def _decode_leniently(body: bytes) -> Any:
-    """JSON with lone surrogates or huge integers, which JavaScript writes and orjson refuses."""
+def _loads_or_none(body: bytes) -> Any:
     try:
-        return json.loads(body, parse_constant=_refuse)
-    except (ValueError, RecursionError):
+        return loads(body)
+    except NotJson:
         return None
 
 
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON")
+def _too_deep(chunk: Chunk, body: bytes) -> bool:
+    return may_be_deeper_than(MAX_VALUE_DEPTH, body) and deeper_than(_max_depth(chunk), chunk)
+
+
+def _max_depth(chunk: Chunk) -> int:
+    """Return how many levels of nesting a chunk may have. Our own wrap messages, which chunks before them made."""
+    return MAX_DEPTH if chunk["type"] == "CUSTOM" and _is_ours(chunk.get("name")) else MAX_VALUE_DEPTH
+
+
+def _is_ours(name: Any) -> bool:
+    return isinstance(name, str) and name.startswith("resumable.")
 
 
 def encode_split(chunk: Chunk) -> Iterator[bytes]:
-    """The bodies that a chunk is stored as: one, or several for a delta over the limit of one record.
+    """Yield the bodies that a chunk is stored as: one, or several for a delta over the limit of one record.
 
-    Raises ChunkTooLarge for any other chunk over the limit, and what ``encode`` raises.
+    Raises ChunkTooLarge for any other chunk over the limit, and whatever ``encode`` raises.
     """
     body = encode(chunk)
     if len(body) <= MAX_CHUNK_BYTES:
@@ -83,7 +92,7 @@ def encode_split(chunk: Chunk) -> Iterator[bytes]:
     if chunk["type"] not in DELTAS or not isinstance(delta, str) or len(delta) < 2:
         raise ChunkTooLarge(f"a {chunk['type']} chunk of {len(body):,} bytes is over the limit of {MAX_CHUNK_BYTES:,}")
     middle = len(delta) // 2
-    # Metadata merges into its message, so it needs to be said only once.
+    # A piece may begin with half a character; the fold joins the halves. Metadata merges, so one piece carries it.
     rest = {key: value for key, value in chunk.items() if key != "metadata"}
     yield from encode_split({**chunk, "delta": delta[:middle]})
     yield from encode_split({**rest, "delta": delta[middle:]})
@@ -93,22 +102,6 @@ def run_started(run_id: str, thread_id: str | None = None) -> Chunk:
     chunk: Chunk = {"type": "RUN_STARTED", "runId": run_id}
     if thread_id is not None:
         chunk["threadId"] = thread_id
-    return chunk
-
-
-def run_finished(run_id: str, *, reason: str = "stop", thread_id: str | None = None) -> Chunk:
-    chunk: Chunk = {"type": "RUN_FINISHED", "runId": run_id, "finishReason": reason}
-    if thread_id is not None:
-        chunk["threadId"] = thread_id
-    return chunk
-
-
-def run_error(message: str, *, run_id: str | None = None, code: str | None = None) -> Chunk:
-    chunk: Chunk = {"type": "RUN_ERROR", "message": message}
-    if run_id is not None:
-        chunk["runId"] = run_id
-    if code is not None:
-        chunk["code"] = code
     return chunk
 
 

@@ -1,23 +1,18 @@
-"""Merging adjacent deltas of the same target into one chunk, which leaves the fold unchanged."""
+"""Merge adjacent deltas of one target into one chunk. The fold stays the same."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
-Chunk = dict[str, Any]
+from .chunks import DELTAS, Chunk
 
-_TARGETS: Final = {
-    "TEXT_MESSAGE_CONTENT": "messageId",
-    "TOOL_CALL_ARGS": "toolCallId",
-    "REASONING_MESSAGE_CONTENT": "messageId",
-}
 _KNOWN: Final = frozenset({"type", "messageId", "toolCallId", "delta", "timestamp", "content"})
 
 
 def can_merge(first: Chunk, second: Chunk) -> bool:
-    """Whether both are plain deltas of one target: same type, same id, nothing but a delta in either."""
-    target = _TARGETS.get(first["type"])
+    """Return whether both are plain deltas of one target: the same type and id, and only a delta in either."""
+    target = DELTAS.get(first["type"])
     return (
         target is not None
         and first["type"] == second["type"]
@@ -31,7 +26,7 @@ def can_merge(first: Chunk, second: Chunk) -> bool:
 
 
 def merge_run(chunks: Sequence[Chunk]) -> Chunk:
-    """One chunk for a run in which every neighbour can merge; it keeps the first one's timestamp."""
+    """Return one chunk for a run of mergeable neighbours. It keeps the timestamp of the first."""
     if len(chunks) == 1:
         return chunks[0]
     merged = {key: value for key, value in chunks[0].items() if key != "content"}
@@ -40,7 +35,7 @@ def merge_run(chunks: Sequence[Chunk]) -> Chunk:
 
 
 def merge_deltas(chunks: Iterable[Chunk]) -> list[Chunk]:
-    """The sequence with every run of mergeable neighbours as one chunk."""
+    """Return the sequence with every run of mergeable neighbours as one chunk."""
     runs: list[list[Chunk]] = []
     for chunk in chunks:
         if runs and can_merge(runs[-1][-1], chunk):

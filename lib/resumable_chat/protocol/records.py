@@ -23,7 +23,7 @@ class NewRecord(NamedTuple):
 
 
 class Record(NamedTuple):
-    """A record as read: ``timestamp`` in ms since 1970, set by the log, never decreasing within a stream."""
+    """A record as read. The log sets ``timestamp``, in ms since 1970; it never decreases within a stream."""
 
     seq_num: int
     timestamp: int
@@ -32,14 +32,14 @@ class Record(NamedTuple):
 
 
 class Kind(Enum):
-    """What a record is to a reader."""
+    """The kind of a record, which its headers and body alone decide."""
 
     DATA = "data"
     HEARTBEAT = "heartbeat"
     FENCE = "fence"
     TRIM = "trim"
     FOREIGN = "foreign"
-    """Has headers, but is no command: skipped and counted."""
+    """A record with headers that are not a command's. Readers skip and count it."""
 
 
 _FENCE = (b"", b"fence")
@@ -49,12 +49,12 @@ HEARTBEAT = NewRecord(b"")
 
 
 def fence(token: str) -> NewRecord:
-    """The command that makes ``token`` the stream's fencing token for the batches after it."""
+    """Return the command that makes ``token`` the stream's fencing token for the batches after it."""
     return NewRecord(token.encode(), (_FENCE,))
 
 
 def trim(seq_num: int) -> NewRecord:
-    """The command that makes every record before ``seq_num`` unreadable."""
+    """Return the command that makes every record before ``seq_num`` unreadable."""
     return NewRecord(seq_num.to_bytes(8, "big"), (_TRIM,))
 
 
@@ -72,21 +72,21 @@ def kind(record: NewRecord | Record) -> Kind:
 
 
 def fence_token(record: NewRecord | Record) -> str | None:
-    """The token a fence record sets, None for any other record."""
+    """Return the token that a fence record sets; None for any other record."""
     if len(record.headers) == 1 and record.headers[0] == _FENCE:
         return record.body.decode("utf-8", "replace")
     return None
 
 
 def trim_point(record: NewRecord | Record) -> int | None:
-    """The sequence number a trim record names, None for any other record."""
+    """Return the sequence number that a trim record names; None for any other record."""
     if len(record.headers) == 1 and record.headers[0] == _TRIM and len(record.body) == 8:
         return int.from_bytes(record.body, "big")
     return None
 
 
 def metered_bytes(records: Iterable[NewRecord]) -> int:
-    """Size of a batch as S2 meters it: 8 bytes a record, 2 a header, plus names, values and body."""
+    """Return a batch's size as S2 meters it: 8 bytes a record, 2 a header, plus names, values and bodies."""
     return sum(
         8 + len(record.body) + sum(2 + len(name) + len(value) for name, value in record.headers) for record in records
     )

@@ -6,30 +6,29 @@ A refused append carries the token in force, so one round trip tells a sender ev
 * ``end-<nonce4>[.<key>]``, ``error-<nonce4>[.<key>]``: it finished or was stopped; it failed, crashed or lost its lease
 * ``end-<nonce4>~<key>``: the run with this key was stopped before it started
 
-The key stands for the run's idempotency key. Another implementation of the same log format promises only the
-prefixes ``end-`` and ``error-``; every other token that is not empty means that a generation runs.
+The key stands for the run's idempotency key. Other implementations of the same log format promise only the prefixes
+``end-`` and ``error-``. Every other token that is not empty means that a generation runs.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import secrets
-from collections.abc import Callable
 from enum import Enum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-PROBE = "probe-that-no-stream-is-fenced-with"
-"""A token that is never in force: an append under it is refused, and so tells the token that is."""
+PROBE: Final = "probe-that-no-stream-is-fenced-with"
+"""A token that is never in force. An append under it is refused, and the refusal names the token in force."""
 
-Nonce = Callable[[int], str]
-"""Makes a random string of the given length out of letters and digits."""
-
-_KEY_CHARACTERS = 12
+_KEY_CHARACTERS: Final = 12
+_KEY: Final = re.compile(rf"[A-Za-z0-9_-]{{{_KEY_CHARACTERS}}}", re.ASCII)
+_OURS: Final = re.compile(rf"session-[0-9a-f]{{8}}(\.{_KEY.pattern})?", re.ASCII)
 
 
 class State(Enum):
-    """What a token says about its stream."""
+    """The state of a stream, as its token says it."""
 
     UNUSED = "unused"
     RUNNING = "running"
@@ -38,7 +37,7 @@ class State(Enum):
 
 
 class Token(NamedTuple):
-    """A token, read."""
+    """The parts of a token."""
 
     state: State
     key: str | None
@@ -51,33 +50,38 @@ class Token(NamedTuple):
 
 
 def random_nonce(length: int) -> str:
-    """``length`` random hexadecimal characters."""
+    """Return ``length`` random hexadecimal characters."""
     return secrets.token_hex(length)[:length]
 
 
 def key_of(idempotency_key: str) -> str:
-    """The 12 characters that stand for an idempotency key in a token."""
+    """Return the 12 characters that stand for an idempotency key in a token."""
     digest = hashlib.sha256(idempotency_key.encode("utf-8", "surrogatepass")).digest()
     return base64.urlsafe_b64encode(digest)[:_KEY_CHARACTERS].decode()
 
 
-def opening(key: str | None, nonce: Nonce = random_nonce) -> str:
-    """The token of a new generation."""
-    return f"session-{nonce(8)}" + (f".{key}" if key else "")
+def opening(key: str | None) -> str:
+    """Make the token of a new generation."""
+    return f"session-{random_nonce(8)}{_suffix(key)}"
 
 
-def terminal(key: str | None, *, failed: bool = False, nonce: Nonce = random_nonce) -> str:
-    """The token that ends a generation."""
-    return f"{'error' if failed else 'end'}-{nonce(4)}" + (f".{key}" if key else "")
+def terminal(key: str | None, *, failed: bool = False) -> str:
+    """Make the token that ends a generation."""
+    return f"{'error' if failed else 'end'}-{random_nonce(4)}{_suffix(key)}"
 
 
-def stopped_early(key: str, nonce: Nonce = random_nonce) -> str:
-    """The token that a stop leaves behind for a run that has not started yet."""
-    return f"end-{nonce(4)}~{key}"
+def _suffix(key: str | None) -> str:
+    """Return the key's part of a token. What stands there in a token of others may be too long for ours."""
+    return f".{key}" if key and _KEY.fullmatch(key) else ""
+
+
+def stopped_early(key: str) -> str:
+    """Make the token that a stop leaves behind for a run that has not started yet."""
+    return f"end-{random_nonce(4)}~{key}"
 
 
 def parse(token: str) -> Token:
-    """Read any token, also one that another implementation wrote."""
+    """Read any token, including those of other implementations."""
     if not token:
         return Token(State.UNUSED, None, False)
     if token.startswith("end-"):
@@ -96,5 +100,13 @@ def parse(token: str) -> Token:
 
 
 def is_terminal(token: str) -> bool:
-    """Whether no generation runs under this token."""
+    """Return whether no generation runs under this token."""
     return not parse(token).running
+
+
+def is_ours(token: str) -> bool:
+    """Return whether this library opened the generation under this token.
+
+    Only then is a heartbeat due every second. Another implementation's writer may be silent for longer.
+    """
+    return _OURS.fullmatch(token) is not None

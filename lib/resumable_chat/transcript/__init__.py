@@ -1,6 +1,5 @@
 """The transcript: chunks folded into messages, exactly as the browser folds them."""
 
-from ..protocol.merge import can_merge, merge_deltas, merge_run
-from .processor import StreamProcessor
+from .processor import Refused, StreamProcessor
 
-__all__ = ["StreamProcessor", "can_merge", "merge_deltas", "merge_run"]
+__all__ = ["Refused", "StreamProcessor"]

@@ -1,13 +1,16 @@
-"""The value that an unfinished JSON text stands for so far, with every kind of value allowed to be unfinished.
+"""The value that an unfinished JSON text stands for so far; every kind of value may be unfinished.
 
-The results are those of the npm package partial-json 0.1.7, which the browser uses for structured output.
+The results are those of the npm package partial-json 0.1.7, which the browser uses for structured output. Nested
+values are kept on a list of our own, so that no text can exhaust Python's stack.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
-from .js import WHITESPACE, NotJson, parse_json
+from ..protocol.json_text import MAX_VALUE_DEPTH, NotJson, join_surrogates, loads
+from .js import WHITESPACE
 
 _LITERALS: Final = (
     ("null", None, 1),
@@ -17,52 +20,122 @@ _LITERALS: Final = (
     ("-Infinity", None, 2),
     ("NaN", None, 1),
 )
-"""Text, value (what JSON has no word for becomes null), and how many characters of it are enough at the end."""
+"""Text, value (null for what JSON has no word for), and how many characters of it are enough at the end."""
 
-_DEPTH: Final = 500
+_ASTRAL: Final = re.compile("[\U00010000-\U0010ffff]")
+
+_Container = dict[str, Any] | list[Any]
 
 
 def parse_partial(text: str) -> Any:
-    """The value so far. Raises NotJson when there is none."""
+    """Return the value so far. Raises NotJson if there is none, or if it is nested deeper than MAX_VALUE_DEPTH."""
     trimmed = text.strip(WHITESPACE)
     if not trimmed:
-        raise NotJson("empty")
-    return _Parser(trimmed).value(0)
+        raise NotJson("it is empty")
+    # The original counts in UTF-16, and so may take half of a character for the colon.
+    return _Parser(_ASTRAL.sub(_split, trimmed)).parse()
+
+
+def _split(astral: re.Match[str]) -> str:
+    """Return the surrogate pair of a character beyond 16 bits."""
+    offset = ord(astral[0]) - 0x10000
+    return chr(0xD800 + (offset >> 10)) + chr(0xDC00 + (offset & 0x3FF))
 
 
 class _Parser:
+    """Reads one text from left to right. ``at`` is the position of the next character."""
+
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
 
-    def value(self, depth: int) -> Any:
-        self.skip()
+    def parse(self) -> Any:
+        whole, is_open = self.begin_value()
+        # The containers that are not closed yet, the innermost last.
+        stack: list[_Container] = [whole] if is_open else []
+        while stack:
+            container = stack[-1]
+            value: Any = None
+            is_open = False
+            try:
+                more, key = self.next_member(container)
+                if more:
+                    value, is_open = self.begin_value()
+            except NotJson:
+                more, key = False, ""
+            if not more:
+                stack.pop()
+                self.skip_comma()
+                continue
+            if isinstance(container, list):
+                container.append(value)
+            elif key != "__proto__":
+                container[key] = value
+            if not is_open:
+                self.skip_comma()
+            elif len(stack) == MAX_VALUE_DEPTH:
+                raise NotJson(f"it is nested deeper than {MAX_VALUE_DEPTH} levels")
+            else:
+                stack.append(value)
+        return whole
+
+    def begin_value(self) -> tuple[Any, bool]:
+        """Read a string, number or literal, or the beginning of a container; return it, and whether it is open."""
+        self.skip_blanks()
         text = self.text
-        if self.at >= len(text) or depth > _DEPTH:
-            raise NotJson("unexpected end")
+        if self.at >= len(text):
+            raise NotJson("the text ends")
         first = text[self.at]
         if first == '"':
-            return self.string()
+            return self.string(), False
         if first == "{":
-            return self.object(depth)
+            self.at += 1
+            self.skip_blanks()
+            return {}, True
         if first == "[":
-            return self.array(depth)
+            self.at += 1
+            return [], True
         for literal, value, least in _LITERALS:
             rest = len(text) - self.at
             if text.startswith(literal, self.at):
                 self.at += len(literal)
-                return value
+                return value, False
             if least <= rest < len(literal) and literal.startswith(text[self.at :]):
                 self.at = len(text)
-                return value
-        return self.number()
+                return value, False
+        return self.number(), False
 
-    def skip(self) -> None:
+    def next_member(self, container: _Container) -> tuple[bool, str]:
+        """Go to the container's next value: return whether there may be one, and its key in an object."""
+        is_list = isinstance(container, list)
+        if self.at < len(self.text) and self.text[self.at] == ("]" if is_list else "}"):
+            self.at += 1
+            return False, ""
+        if is_list:
+            return True, ""
+        self.skip_blanks()
+        if self.at >= len(self.text):
+            return False, ""
+        key = self.string()
+        self.skip_blanks()
+        self.at += 1
+        return True, key
+
+    def loads(self, text: str) -> Any:
+        return loads(join_surrogates(text))
+
+    def skip_blanks(self) -> None:
         text, length = self.text, len(self.text)
         while self.at < length and text[self.at] in " \n\r\t":
             self.at += 1
 
+    def skip_comma(self) -> None:
+        self.skip_blanks()
+        if self.at < len(self.text) and self.text[self.at] == ",":
+            self.at += 1
+
     def string(self) -> Any:
+        """Read a string. The original does not check that it begins with a quote."""
         text, start = self.text, self.at
         escaped = False
         self.at += 1
@@ -71,68 +144,29 @@ class _Parser:
             self.at += 1
         if self.at < len(text):
             self.at += 1
-            return parse_json(text[start : self.at])
+            return self.loads(text[start : self.at])
         end = self.at - (1 if escaped else 0)
         try:
-            return parse_json(text[start:end] + '"')
+            return self.loads(text[start:end] + '"')
         except NotJson:
-            return parse_json(text[start : max(start, text.rfind("\\"))] + '"')
-
-    def object(self, depth: int) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        self.at += 1
-        self.skip()
-        try:
-            while self.at >= len(self.text) or self.text[self.at] != "}":
-                self.skip()
-                if self.at >= len(self.text):
-                    return found
-                key = self.string()
-                self.skip()
-                self.at += 1
-                try:
-                    value = self.value(depth + 1)
-                except NotJson:
-                    return found
-                if key != "__proto__":
-                    found[key] = value
-                self.skip()
-                if self.at < len(self.text) and self.text[self.at] == ",":
-                    self.at += 1
-        except NotJson:
-            return found
-        self.at += 1
-        return found
-
-    def array(self, depth: int) -> list[Any]:
-        found: list[Any] = []
-        self.at += 1
-        try:
-            while self.at >= len(self.text) or self.text[self.at] != "]":
-                found.append(self.value(depth + 1))
-                self.skip()
-                if self.at < len(self.text) and self.text[self.at] == ",":
-                    self.at += 1
-        except NotJson:
-            return found
-        self.at += 1
-        return found
+            return self.loads(text[start : max(start, text.rfind("\\"))] + '"')
 
     def number(self) -> Any:
+        """Read a number, or fail on whatever else stands here."""
         text, start = self.text, self.at
         if start == 0:
             if text == "-":
-                raise NotJson("a sign alone")
+                raise NotJson("it is a sign alone")
             try:
-                value = parse_json(text)
+                value = self.loads(text)
             except NotJson:
-                value = parse_json(text[: max(0, text.rfind("e"))])
+                value = self.loads(text[: max(0, text.rfind("e"))])
             self.at = len(text)
             return value
         while self.at < len(text) and text[self.at] not in ",]}":
             self.at += 1
         try:
-            return parse_json(text[start : self.at])
+            return self.loads(text[start : self.at])
         except NotJson:
             low, high = sorted((start, max(0, text.rfind("e"))))
-            return parse_json(text[low:high])
+            return self.loads(text[low:high])

@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, get_args
 
 from starlette.responses import JSONResponse, Response
 
-from ..chat import LEASE_MS, Accepted, Chat, Options, Repeated, SendRequest
-from ..engine.ending import Stopped
-from ..engine.runner import DEFAULT_ERROR, default_on_error
-from ..errors import BadRequest, ChatError, ConfigurationError, LogUnavailable
+from ..chat import FOREIGN_LEASE_MS, LEASE_MS, Accepted, Chat, Options, SendRequest, Sent
+from ..engine.reading import Reading
+from ..engine.runner import default_on_error
+from ..errors import BadRequest, ChatError, ConfigurationError, LogUnavailable, Overloaded
 from ..log.port import Log
-from ..protocol.turns import normalise
+from ..protocol.claim import Busy, Conflict, Used
+from ..protocol.outcomes import DEFAULT_ERROR
+from ..protocol.stop import Stopped
 from ..settings import MIN_LEASE_MS, Delivery, Mode, S2Settings, Settings, open_log
 from ..sources.port import Source
+from ..wire.messages import read_messages
 from .background import Background
-from .responses import ReplayResponse, leave
+from .responses import ReplayResponse
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +38,15 @@ _DRAIN: Final = 5.0
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
-def error_response(error: ChatError) -> Response:
-    """Return the JSON answer to an error: BadRequest's own status, 503 for a log out of reach, 500 otherwise."""
+def error_response(error: Exception) -> Response:
+    """Return the JSON answer to an error.
+
+    BadRequest has a status of its own. A log out of reach, or a process with too many readers, is 503. Anything else
+    is 500, and logged with its traceback.
+    """
+    if isinstance(error, Overloaded):
+        # The connection holds a file descriptor, which is what this process is short of.
+        return JSONResponse({"detail": str(error)}, 503, {**_NO_STORE, "Retry-After": "5", "Connection": "close"})
     if isinstance(error, BadRequest):
         return JSONResponse({"detail": error.detail}, error.status, _NO_STORE)
     if isinstance(error, LogUnavailable):
@@ -45,6 +55,21 @@ def error_response(error: ChatError) -> Response:
         return JSONResponse({"detail": detail}, 503, {**_NO_STORE, "Retry-After": "1"})
     logger.error("the request failed", exc_info=error)
     return JSONResponse({"detail": DEFAULT_ERROR}, 500, _NO_STORE)
+
+
+def refusal(sent: Sent) -> Response | None:
+    """Return the answer to a send that was not taken: 409 while the chat is busy, 422 for a run id used twice."""
+    match sent:
+        case Busy():
+            detail = "Stream already in use: an answer is still being written. Wait for it, or stop it."
+            return JSONResponse({"detail": detail}, 409, {**_NO_STORE, "Retry-After": str(sent.retry_after)})
+        case Used():
+            detail = "This stream has had its answer already. Use a new stream for each answer."
+            return JSONResponse({"detail": detail}, 409, _NO_STORE)
+        case Conflict():
+            detail = "This runId was sent before with another message. Use a new runId for each message."
+            return JSONResponse({"detail": detail}, 422, _NO_STORE)
+    return None
 
 
 class ResumableChat:
@@ -61,6 +86,7 @@ class ResumableChat:
         mode: Mode = "session",
         enable_stop: bool = True,
         lease_duration_ms: int = LEASE_MS["session"],
+        foreign_lease_duration_ms: int = FOREIGN_LEASE_MS,
         on_error: Callable[[BaseException], str] = default_on_error,
         batch_size: int = 10,
         linger_duration_ms: int = 50,
@@ -69,6 +95,7 @@ class ResumableChat:
         options = Options(
             mode=mode,
             lease=lease_duration_ms / 1000,
+            foreign_lease=foreign_lease_duration_ms / 1000,
             on_error=on_error,
             batch_size=batch_size,
             linger=linger_duration_ms / 1000,
@@ -91,23 +118,39 @@ class ResumableChat:
         data: Mapping[str, Any] | None = None,
         thread_id: str | None = None,
         deadline: float | None = None,
+        parent_run_id: str | None = None,
+        resume: Sequence[Mapping[str, Any]] = (),
+        tools: Sequence[Any] = (),
     ) -> Response:
         """Store the user's message, answer 202, and run ``source`` behind the response.
 
         ``messages`` is the submitted list (UIMessages, or AG-UI rows with ``content``), ``run_id`` the idempotency
         key, ``seen`` the sender's cursor, ``thread_id`` the chat's name for clients and the source (None: the
         stream's), ``deadline`` the loop time at which the platform ends the process. ``wait_until`` is handed the
-        coroutine that runs the source; without it, this waits until all is stored.
+        coroutine that runs the source; without it, this waits until all is stored. ``parent_run_id``, ``resume`` and
+        ``tools`` are the run that this one continues, the answers to its interrupts, and the client's tools.
         """
         try:
             if self._mode != "session":
                 raise ConfigurationError(f"make_session_response is for mode 'session'; this chat is {self._mode!r}.")
-            request = SendRequest(normalise(messages), run_id, seen, data or {}, thread_id, deadline)
-            outcome = await self._chat.send(stream, request, source)
+            request = SendRequest(
+                messages=read_messages(messages),
+                run_id=run_id,
+                sender_cursor=seen,
+                data=data or {},
+                thread_id=thread_id,
+                deadline=deadline,
+                parent_run_id=parent_run_id,
+                resume=resume,
+                tools=tools,
+            )
+            sent = await self._chat.send(stream, request, source)
         except ChatError as error:
             return error_response(error)
-        if isinstance(outcome, Accepted):
-            await _behind(wait_until, outcome.work)
+        if (refused := refusal(sent)) is not None:
+            return refused
+        if isinstance(sent, Accepted):
+            await self._behind(wait_until, sent)
         return Response(status_code=202, headers=_NO_STORE)
 
     async def make_resumable(
@@ -134,20 +177,45 @@ class ResumableChat:
             if self._mode == "session":
                 raise ConfigurationError("make_resumable is for the modes 'single-use' and 'shared'.")
             request = SendRequest(run_id=run_id, thread_id=thread_id, deadline=deadline)
-            outcome = await self._chat.write(stream, request, source)
+            sent = await self._chat.write(stream, request, source)
         except ChatError as error:
             await _discard(chunks)
             return error_response(error)
-        if isinstance(outcome, Repeated):
+        if (refused := refusal(sent)) is not None:
+            await _discard(chunks)
+            return refused
+        reading = None
+        if delivery == "response":
+            # It begins before the source does, so that no later run can take the place of this one.
+            start = sent.start if isinstance(sent, Accepted) else None
+            reading = self._chat.read_answer(stream, start=start, run_id=run_id)
+        if not isinstance(sent, Accepted):
             await _discard(chunks)
         else:
             if delivery == "response" and wait_until is None:
                 wait_until = self._background.wait_until
-            await _behind(wait_until, outcome.work)
-        if delivery == "replay":
+            try:
+                await self._behind(wait_until, sent)
+            except BaseException:
+                if reading is not None:
+                    reading.leave()
+                raise
+        if reading is None:
             return Response(status_code=202, headers=_NO_STORE)
-        start = outcome.start if isinstance(outcome, Accepted) else None
-        return await self._active(stream, start, deadline, ended_too=True)
+        return await self._answer(reading, deadline)
+
+    async def _behind(self, wait_until: WaitUntil | None, accepted: Accepted) -> None:
+        """Hand the run over; without ``wait_until``, wait for it. A run that nobody takes is ended at once."""
+        work = self._chat.run(accepted)
+        if wait_until is None:
+            await work
+            return
+        try:
+            wait_until(work)
+        except BaseException:
+            work.close()
+            await self._chat.abandon(accepted)
+            raise
 
     async def replay(
         self,
@@ -163,43 +231,35 @@ class ResumableChat:
         generation. ``deadline`` is the loop time at which the platform ends the process.
         """
         if self._mode != "session":
-            return await self._active(stream, from_seq_num, deadline)
-        tail, attaching = self._chat.subscribe(stream, from_seq_num)
-        try:
-            await asyncio.wait({attaching}, timeout=_FIRST_LOOK)
-        except asyncio.CancelledError:
-            leave(tail, attaching)
-            raise
-        if attaching.done():
-            error = attaching.exception()
-            if isinstance(error, ChatError):
+            return await self._answer(self._chat.read_answer(stream, from_seq_num), deadline, live=live)
+        reading = self._chat.read(stream, from_seq_num)
+        if await reading.began(_FIRST_LOOK):
+            try:
+                await reading.subscription()
+            except Exception as error:  # noqa: BLE001 - it is logged, and answered as 500
                 return error_response(error)
-        return ReplayResponse(tail, attaching, live=live, ends_at=self._ends_at(deadline))
+        ends_at = self._must_end_at(deadline)
+        if self._response_lease is not None:
+            lease_ends = asyncio.get_running_loop().time() + self._response_lease
+            ends_at = lease_ends if ends_at is None else min(ends_at, lease_ends)
+        return ReplayResponse(reading, live=live, ends_at=ends_at)
 
-    async def _active(
-        self, stream: str, cursor: int | None, deadline: float | None, *, ended_too: bool = False
-    ) -> Response:
-        """Answer with the running generation up to its end; 204 if none runs (unless one that just ended will do)."""
-        tail, attaching = self._chat.subscribe(stream, cursor, ended_too=ended_too)
+    async def _answer(self, reading: Reading, deadline: float | None, *, live: bool = True) -> Response:
+        """Answer with one generation up to its end, 204 if there is none.
+
+        A response that carries a running answer lasts as long as the function can: an idle reader has none.
+        """
         try:
-            subscription = await attaching
-        except ChatError as error:
+            subscription = await reading.subscription()
+        except Exception as error:  # noqa: BLE001 - it is logged, and answered as 500
             return error_response(error)
-        except asyncio.CancelledError:
-            leave(tail, attaching)
-            raise
-        if subscription.nothing:
-            tail.detach(subscription)
+        if subscription is None:
             return Response(status_code=204, headers=_NO_STORE)
-        return ReplayResponse(tail, attaching, live=True, ends_at=self._ends_at(deadline))
+        return ReplayResponse(reading, live=live, ends_at=self._must_end_at(deadline))
 
-    def _ends_at(self, deadline: float | None) -> float | None:
-        """Return the loop time at which a response must end."""
-        now = asyncio.get_running_loop().time()
-        ends = [] if self._response_lease is None else [now + self._response_lease]
-        if deadline is not None:
-            ends.append(deadline - _DEADLINE_MARGIN)
-        return min(ends, default=None)
+    def _must_end_at(self, deadline: float | None) -> float | None:
+        """Return the loop time at which a response must end, so that the platform does not end it."""
+        return None if deadline is None else deadline - _DEADLINE_MARGIN
 
     async def stop_session(self, stream: str, *, run_id: str | None = None) -> Response:
         """End the running generation (only if it is ``run_id``, when given): 202 stopped, 204 nothing runs."""
@@ -209,7 +269,7 @@ class ResumableChat:
             stopped = await self._chat.stop(stream, run_id)
         except ChatError as error:
             return error_response(error)
-        return Response(status_code=202 if stopped is Stopped.STOPPED else 204, headers=_NO_STORE)
+        return Response(status_code=202 if isinstance(stopped, Stopped) else 204, headers=_NO_STORE)
 
     @property
     def mode(self) -> Mode:
@@ -226,16 +286,9 @@ class ResumableChat:
         await self._chat.close()
 
 
-async def _behind(wait_until: WaitUntil | None, work: Coroutine[Any, Any, Any]) -> None:
-    """Hand the work over; without ``wait_until``, wait for it."""
-    if wait_until is None:
-        await work
-    else:
-        wait_until(work)
-
-
 async def _discard(chunks: object) -> None:
-    close = getattr(chunks, "aclose", None)
+    """Close an iterator that nobody will read; a source was never called, and may serve other runs."""
+    close = None if callable(chunks) else getattr(chunks, "aclose", None)
     if close is not None:
         await close()
 
@@ -250,6 +303,7 @@ def create_resumable_chat(
     mode: Mode | None = None,
     enable_stop: bool = True,
     lease_duration_ms: int | None = None,
+    foreign_lease_duration_ms: int | None = None,
     on_error: Callable[[BaseException], str] = default_on_error,
     batch_size: int = 10,
     linger_duration_ms: int = 50,
@@ -260,19 +314,20 @@ def create_resumable_chat(
     ``access_token`` and ``basin`` name an S2 basin; ``endpoints`` (account, basin) another S2 than the cloud's;
     ``encryption_key`` is base64, and needs a basin with a ``stream_cipher``. ``mode`` "session" keeps whole chats;
     "shared" (one stream, its active generation only) and "single-use" (one stream for each generation) make a stream
-    of chunks resumable. When the log comes from the environment, so do ``mode`` and ``lease_duration_ms`` if they are
-    None (docs/configuration.md); otherwise ``mode`` is "session", and ``lease_duration_ms`` 15,000 in session mode,
-    5,000 in the others.
+    of chunks resumable. When the log comes from the environment, so do ``mode`` and the leases if they are None
+    (docs/configuration.md). Otherwise ``mode`` is "session", ``lease_duration_ms`` is 15,000 in session mode and 5,000
+    in the others, and ``foreign_lease_duration_ms``, for runs that another implementation writes, is 60,000.
 
     Raises ConfigurationError.
     """
     environ = os.environ if environ is None else environ
     if mode is not None and mode not in get_args(Mode):
         raise ConfigurationError(f"mode is {mode!r}; it must be one of {', '.join(get_args(Mode))}.")
-    if batch_size < 1 or linger_duration_ms < 0 or (lease_duration_ms or MIN_LEASE_MS) < MIN_LEASE_MS:
+    leases = [MIN_LEASE_MS if lease is None else lease for lease in (lease_duration_ms, foreign_lease_duration_ms)]
+    if batch_size < 1 or linger_duration_ms < 0 or min(leases) < MIN_LEASE_MS:
         raise ConfigurationError(
-            f"batch_size must be at least 1, linger_duration_ms at least 0, lease_duration_ms at least {MIN_LEASE_MS} "
-            "(a writer's heartbeat comes every second)."
+            "batch_size must be at least 1, linger_duration_ms at least 0, lease_duration_ms and "
+            f"foreign_lease_duration_ms at least {MIN_LEASE_MS} (a writer's heartbeat comes every second)."
         )
     if any((access_token, basin, endpoints, encryption_key)):
         if log is not None or not access_token or not basin:
@@ -283,12 +338,14 @@ def create_resumable_chat(
         log = open_log(settings.log)
         mode = mode or settings.mode
         lease_duration_ms = lease_duration_ms or settings.lease_ms
+        foreign_lease_duration_ms = foreign_lease_duration_ms or settings.foreign_lease_ms
     mode = mode or "session"
     return ResumableChat(
         log,
         mode=mode,
         enable_stop=enable_stop,
         lease_duration_ms=lease_duration_ms or LEASE_MS[mode],
+        foreign_lease_duration_ms=foreign_lease_duration_ms or FOREIGN_LEASE_MS,
         on_error=on_error,
         batch_size=batch_size,
         linger_duration_ms=linger_duration_ms,

@@ -33,6 +33,12 @@ class SendBody(BaseModel):
     messages: list[Message] = Field(min_length=1)
     runId: str | None = Field(default=None, description="Idempotency key: the same send twice runs once.")  # noqa: N815
     data: dict[str, Any] | None = Field(default=None, description="Passed to the model as `context.data`.")
+    from_: int | None = Field(default=None, alias="from", ge=0, description="The id of the last event received.")
+    parentRunId: str | None = Field(default=None, description="The run that this one continues.")  # noqa: N815
+    resume: list[Any] | dict[str, Any] | None = Field(
+        default=None, description="Answers to the interrupts of that run."
+    )
+    tools: list[Any] | None = Field(default=None, description="The tools that the client offers to the model.")
 
 
 class Problem(BaseModel):
@@ -85,6 +91,7 @@ STOP_PARAMETERS: Final = [
 ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     400: {"model": Problem, "description": "The request is malformed; `detail` names the field."},
     401: {"model": Problem, "description": "The caller is not authenticated."},
-    409: {"model": Problem, "description": "An answer is being written in this chat."},
+    409: {"model": Problem, "description": "An answer is being written in this chat; `Retry-After` says when to ask."},
+    422: {"model": Problem, "description": "The `runId` was sent before with another message."},
     503: {"model": Problem, "description": "The log cannot be reached; nothing was lost."},
 }

@@ -3,36 +3,59 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import orjson
 from starlette.requests import Request
 
 from ..errors import BadRequest
+from ..protocol.json_text import MAX_VALUE_DEPTH, NotJson, loads, well_formed
 
 MAX_BODY_BYTES: Final = 6 * 1024 * 1024
-"""What Lambda takes as a request; the same holds locally, so that nothing works only there."""
+"""Largest body, in bytes: what Lambda takes. The same holds elsewhere, so that nothing fails only on Lambda."""
 
-_CHAT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
+_CHAT_ID: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.:-]{0,127}")
 _MAX_RUN_ID: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
 class SendRequest:
-    """POST: the chat, the submitted messages as they came, the idempotency key and the sender's cursor."""
+    """POST: a chat and the messages submitted to it, which ``wire.messages`` checks.
+
+    ``run_id`` is the idempotency key, ``seen`` the sender's cursor. ``parent_run_id`` names the run that this one
+    continues, ``resume`` holds the answers to its interrupts, and ``tools`` the tools that the client offers.
+    """
 
     chat_id: str
     messages: Any
     run_id: str | None
     seen: int | None
     data: Mapping[str, Any]
+    parent_run_id: str | None = None
+    resume: Mapping[str, Any] | Sequence[Any] | None = None
+    tools: Sequence[Any] = ()
+
+    @property
+    def answers(self) -> list[Mapping[str, Any]]:
+        """``resume`` as AG-UI has it, a list of answers; other clients send an object of them by interrupt id.
+
+        Raises BadRequest (400) if an answer is not an object.
+        """
+        given = self.resume or []
+        if isinstance(given, Mapping):
+            named = [(f"resume.{name}", answer, {"interruptId": name}) for name, answer in given.items()]
+        else:
+            named = [(f"resume[{index}]", answer, {}) for index, answer in enumerate(given)]
+        for where, answer, _ in named:
+            if not isinstance(answer, dict):
+                raise BadRequest(400, f"{where}: must be an object.")
+        return [{**key, **answer} for _, answer, key in named]
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayRequest:
-    """GET: the chat, and the cursor to go on from."""
+    """GET: a chat, and the cursor to go on from."""
 
     chat_id: str
     cursor: int | None
@@ -40,32 +63,32 @@ class ReplayRequest:
 
 @dataclass(frozen=True, slots=True)
 class StopRequest:
-    """DELETE: the chat, and the run to stop (None: whichever runs)."""
+    """DELETE: a chat, and the run to stop (None: whichever runs)."""
 
     chat_id: str
     run_id: str | None
 
 
 async def read_send(request: Request) -> SendRequest:
-    """Raises BadRequest (400, 413)."""
+    """Return the send in a request. Raises BadRequest (400, 413)."""
     body = await _json_object(request)
-    data = body.get("data")
-    if data is not None and not isinstance(data, dict):
-        raise BadRequest(400, "`data` must be an object.")
     if "messages" not in body:
-        raise BadRequest(400, "`messages` is missing: send the list of messages.")
+        raise BadRequest(400, "messages: is missing. Send the list of messages.")
     run_id = body.get("runId", request.headers.get("x-run-id", request.headers.get("idempotency-key")))
     return SendRequest(
         chat_id=_chat_id(body.get("id")),
         messages=body["messages"],
-        run_id=_run_id(run_id),
+        run_id=_run_id(run_id, "runId"),
         seen=_cursor(body.get("from"), "from"),
-        data=data or {},
+        data=_typed(body, "data", (dict,), "an object") or {},
+        parent_run_id=_run_id(body.get("parentRunId"), "parentRunId"),
+        resume=_typed(body, "resume", (dict, list), "a list or an object"),
+        tools=_typed(body, "tools", (list,), "a list") or (),
     )
 
 
 def read_replay(request: Request) -> ReplayRequest:
-    """Raises BadRequest (400)."""
+    """Return the replay that a request asks for; ``Last-Event-ID`` goes before ``from``. Raises BadRequest (400)."""
     last = request.headers.get("last-event-id")
     query = request.query_params
     cursor = _cursor(last, "Last-Event-ID") if last else _cursor(query.get("from"), "from")
@@ -73,11 +96,11 @@ def read_replay(request: Request) -> ReplayRequest:
 
 
 async def read_stop(request: Request) -> StopRequest:
-    """Raises BadRequest (400, 413)."""
+    """Return the stop in a request's query or, without an ``id`` there, in its body. Raises BadRequest (400, 413)."""
     named: Mapping[str, Any] = request.query_params
     if "id" not in named:
         named = await _json_object(request)
-    return StopRequest(_chat_id(named.get("id")), _run_id(named.get("runId")))
+    return StopRequest(_chat_id(named.get("id")), _run_id(named.get("runId"), "runId"))
 
 
 async def _json_object(request: Request) -> dict[str, Any]:
@@ -90,29 +113,37 @@ async def _json_object(request: Request) -> dict[str, Any]:
                 f"The request is over {MAX_BODY_BYTES:,} bytes. Upload large files elsewhere and send their URL.",
             )
     try:
-        body = orjson.loads(received)
-    except ValueError as error:
+        body = loads(received, MAX_VALUE_DEPTH + 10)
+    except NotJson as error:
         raise BadRequest(400, f"The body must be JSON: {error}.") from error
     if not isinstance(body, dict):
         raise BadRequest(400, "The body must be a JSON object.")
     return body
 
 
+def _typed(body: Mapping[str, Any], name: str, types: tuple[type, ...], words: str) -> Any:
+    """Return a field of the body that is meant for the model; None if it is missing or null."""
+    value = body.get(name)
+    if value is not None and not isinstance(value, types):
+        raise BadRequest(400, f"{name}: must be {words}.")
+    return well_formed(value)
+
+
 def _chat_id(value: Any) -> str:
     if value is None or value == "":
-        raise BadRequest(400, "`id` is missing: name the chat.")
+        raise BadRequest(400, "id: is missing. Name the chat.")
     if not isinstance(value, str) or not _CHAT_ID.fullmatch(value):
         raise BadRequest(
-            400, "`id` must be 1 to 128 letters, digits, `_`, `.`, `:` or `-`, the first a letter or digit."
+            400, "id: must be 1 to 128 letters, digits, `_`, `-`, `.` or `:`, and not begin with `.` or `:`."
         )
     return value
 
 
-def _run_id(value: Any) -> str | None:
+def _run_id(value: Any, name: str) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or not 0 < len(value) <= _MAX_RUN_ID:
-        raise BadRequest(400, f"`runId` must be a string of 1 to {_MAX_RUN_ID} characters.")
+        raise BadRequest(400, f"{name}: must be a string of 1 to {_MAX_RUN_ID} characters.")
     return value
 
 
@@ -123,4 +154,4 @@ def _cursor(value: Any, name: str) -> int | None:
         return int(value)
     if type(value) is int and 0 <= value < 10**18:
         return value
-    raise BadRequest(400, f"`{name}` must be the id of an event: a whole number, 0 or more.")
+    raise BadRequest(400, f"{name}: must be the id of an event, which is a whole number, 0 or more.")

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from types import FrameType
 from typing import Any, Final
 
-from ..engine.tail import SubscriberCut
+from ..engine.subscription import SubscriberCut
 from .chat import ResumableChat
 from .responses import BodyBroken
 

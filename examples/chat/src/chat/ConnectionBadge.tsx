@@ -1,15 +1,15 @@
-import type { ConnectionState } from './connection'
+import type { S2ConnectionState } from 'resumable-chat-client'
 
-const TEXTS: Record<ConnectionState, string> = {
+const TEXTS: Record<S2ConnectionState, string> = {
   connecting: 'Connecting…',
   live: 'Connected',
-  reconnecting: 'Reconnecting…',
+  reconnecting: 'Connection lost',
   paused: 'Paused',
   failed: 'Not connected',
 }
 
-/** How this tab stands with the server. */
-export function ConnectionBadge({ state }: { state: ConnectionState }) {
+/** How this tab is connected to the server. */
+export function ConnectionBadge({ state }: { state: S2ConnectionState }) {
   return (
     <span className="connection" role="status" data-state={state}>
       <span className="dot" aria-hidden="true" />

@@ -1,14 +1,14 @@
 import type { ReactNode } from 'react'
-import { Icon } from '../icons'
+import { IconButton } from '../icons'
 
+/** The chat's title, and on narrow screens the button that opens the list of chats. */
 export function Header({ title, onMenu, children }: { title: string; onMenu: () => void; children: ReactNode }) {
   return (
     <header className="header">
-      <button type="button" className="quiet menu" onClick={onMenu} title="Chats">
-        <Icon name="menu" size={20} />
-        <span className="visually-hidden">Chats</span>
-      </button>
-      <h1 title={title}>{title}</h1>
+      <IconButton icon="menu" label="Chats" size={20} className="quiet menu" onClick={onMenu} />
+      <h1 title={title} dir="auto">
+        {title}
+      </h1>
       {children}
     </header>
   )

@@ -1,6 +1,8 @@
+import { openChat } from '../state/router'
+
 const SUGGESTIONS = ['Explain this with a table and some code', 'Tell me something long', 'Fail, so that I can try again']
 
-/** What an empty chat shows. */
+/** What a new chat shows. */
 export function Welcome({ onPick }: { onPick: (text: string) => void }) {
   return (
     <div className="welcome">
@@ -14,6 +16,23 @@ export function Welcome({ onPick }: { onPick: (text: string) => void }) {
             </button>
           </li>
         ))}
+      </ul>
+    </div>
+  )
+}
+
+/** What an address shows that the server has no messages for. */
+export function UnknownChat() {
+  return (
+    <div className="welcome">
+      <h2>There are no messages here.</h2>
+      <p>The chat may have been deleted, or the address may be wrong. You can still write the first message.</p>
+      <ul>
+        <li>
+          <button type="button" onClick={() => openChat()}>
+            Start a new chat
+          </button>
+        </li>
       </ul>
     </div>
   )

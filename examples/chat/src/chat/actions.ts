@@ -1,11 +1,13 @@
 /** What a message offers its reader. The functions keep their identity, so that messages stay memoised. */
 export interface MessageActions {
-  /** Write an answer anew, and drop what followed it. */
+  /** Ask for another answer in place of this one and all that followed it. */
   regenerate: (messageId: string) => void
+  /** Ask once more for the last answer. */
+  retry: () => void
   startEdit: (messageId: string) => void
   cancelEdit: () => void
-  /** Send a message once more with another text, in place of the one it was and all that followed. */
+  /** Send a message with another text, in place of itself and all that followed it. */
   edit: (messageId: string, text: string) => void
-  /** The text of an edit that could not be sent. */
+  /** Return the text of an edit that could not be sent. */
   editedText: (messageId: string) => string | undefined
 }

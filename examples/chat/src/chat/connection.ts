@@ -2,9 +2,13 @@ import type { SubscribeConnectionAdapter } from '@tanstack/ai-react'
 import { createS2Connection, type S2ConnectionState } from 'resumable-chat-client'
 import { fitRequest } from './request'
 
-export type ConnectionState = S2ConnectionState
+/** How the tab is connected, and the error that led to it. */
+export interface ConnectionStatus {
+  state: S2ConnectionState
+  reason: Error | null
+}
 
-/** What became of a message: `accepted` once the server has it, which `onAccepted` is told at once. */
+/** What became of a message. `onAccepted` is called at once when the server has it. */
 export interface SendOutcome {
   accepted: boolean
   error: Error | null
@@ -14,25 +18,20 @@ export interface SendOutcome {
 export interface Connection {
   /** For useChat. */
   adapter: SubscribeConnectionAdapter
-  /** Stops the answer on the server, for everybody. */
+  /** Stop the answer on the server, for every reader. */
   stop: () => Promise<void>
+  /** Reconnect now instead of at the end of the pause. */
+  reconnect: () => void
   /** Watch the next send: useChat reports its failure as an error like any other. */
   expectSend: (onAccepted: () => void) => SendOutcome
 }
 
-/** Where the API is; the page's own origin unless it is built with another. */
+/** Where the API is: at the page's own origin, unless the page is built with another. */
 const API = (import.meta.env['VITE_CHAT_API'] as string | undefined) ?? '/api/chat'
 
-/** The connection of one chat. */
-export function connect(id: string, onStateChange: (state: ConnectionState) => void): Connection {
-  const session = createS2Connection({
-    mode: 'session',
-    sendUrl: API,
-    stopUrl: API,
-    subscribeUrl: `${API}/replay?id=${encodeURIComponent(id)}`,
-    body: { id },
-    onStateChange,
-  })
+/** Connect to one chat. */
+export function connect(id: string, onStatus: (status: ConnectionStatus) => void): Connection {
+  const session = open(id, onStatus)
   let outcome: SendOutcome = { accepted: false, error: null, onAccepted: () => {} }
   return {
     adapter: {
@@ -50,6 +49,18 @@ export function connect(id: string, onStateChange: (state: ConnectionState) => v
       },
     },
     stop: () => session.stop(),
+    reconnect: () => session.reconnect(),
     expectSend: (onAccepted) => (outcome = { accepted: false, error: null, onAccepted }),
   }
+}
+
+function open(id: string, onStatus: (status: ConnectionStatus) => void) {
+  return createS2Connection({
+    mode: 'session',
+    sendUrl: API,
+    stopUrl: API,
+    subscribeUrl: `${API}/replay?id=${encodeURIComponent(id)}`,
+    body: { id },
+    onStateChange: (state, reason) => onStatus({ state, reason: reason ?? null }),
+  })
 }

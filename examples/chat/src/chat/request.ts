@@ -1,13 +1,13 @@
 import type { UIMessage } from '@tanstack/ai-react'
 
-/** What a request may take: API Gateway and Lambda refuse more than 6 MiB. */
+/** The most bytes of messages in a request: API Gateway and Lambda refuse more than 6 MiB. */
 export const MAX_REQUEST = 5.5 * 1024 * 1024
 
 const LEFT_OUT = { type: 'text', content: '[An image that was sent here earlier]' } as const
 
 /**
- * The messages as they are submitted: where they are too large together, the oldest images are left out.
- * The server stores only the messages at the end, which stay whole, so nobody loses an image by this.
+ * Return the messages to submit, without the oldest images if they are too large together.
+ * The server stores only the messages at the end, which stay whole, so the chat loses nothing.
  */
 export function fitRequest(messages: readonly UIMessage[], limit = MAX_REQUEST): UIMessage[] {
   const fitted = [...messages]

@@ -1,56 +1,41 @@
 import { useChat, type UIMessage } from '@tanstack/ai-react'
 import { useCallback, useEffect, useRef, useState } from 'react'
-import { setOutbox, type Draft } from '../state/drafts'
-import { randomId } from '../state/ids'
+import { hasContent } from '../message/parts'
+import { runEndOfError, type RunEnd } from '../message/runEnd'
 import { isFresh } from '../state/router'
-import { connect, type Connection, type ConnectionState, type SendOutcome } from './connection'
+import { activityOf, SILENCE, type Activity } from './activity'
+import { connect, type Connection, type ConnectionStatus } from './connection'
+import type { Refusal } from './refusal'
+import { useAttempts, type Attempts } from './useAttempts'
 
-/** What was tried when the server did not take it. */
-export type Attempt =
-  | { kind: 'send'; draft: Draft }
-  | { kind: 'edit'; messageId: string; text: string }
-  | { kind: 'regenerate' }
-
-export interface Refusal {
-  attempt: Attempt
-  /** Why it was not taken; null if the user stopped it before it was. */
-  reason: Error | null
-  /** The messages as they were before. */
+export interface Session extends Omit<Attempts, 'sending' | 'giveUp'> {
   messages: UIMessage[]
-}
-
-export interface Session {
-  messages: UIMessage[]
-  /** An answer is being written, whoever asked for it. */
+  /** An answer is being written, whichever tab asked for it. */
   busy: boolean
   stopping: boolean
   status: string
-  connection: ConnectionState
-  /** The chat as the server has it is here, or there is none yet. */
+  connection: ConnectionStatus
+  activity: Activity | null
+  /** The tab has the server's messages, or the chat is new. */
   synced: boolean
-  /** Why the last answer ended early. */
-  runError: string | null
-  send: (draft: Draft) => void
-  edit: (messageId: string, text: string) => void
-  regenerate: (messageId: string) => void
-  /** Ask once more for the last answer. */
-  retry: () => void
+  /** How the last run ended, as far as this tab saw it; the messages tell it as well, from servers that write it there. */
+  runEnd: RunEnd | null
   stop: () => Promise<void>
+  /** Reconnect now. False if the client cannot. */
+  reconnect: () => void
 }
 
-/** Milliseconds without a chunk after which a stopped answer is ended by this tab alone. */
+/** Milliseconds without a chunk after which a tab ends a stopped answer by itself. */
 const STOP_PATIENCE = 3000
 
-/** Milliseconds without a chunk after which a chat counts as empty: one that this browser knows, and any other. */
+/**
+ * Milliseconds without a chunk after which a chat counts as empty: a chat in this browser's list, and any other.
+ *
+ * Only for servers that send nothing for an empty chat. Others send an empty snapshot at once.
+ */
 const EMPTY_AFTER = { known: 10_000, unknown: 1_500 }
 
-/**
- * One chat, live: useChat over the session connection, and what to do with it.
- *
- * When the server refuses a message, `onRefused` gets everything back. The tab then shows messages that the server
- * does not have, so its owner opens the session anew; that makes it show what every other tab shows. `known` says that
- * the chat has messages.
- */
+/** One chat, live: useChat over the session connection, and what to do with it. `known`: the chat is in the list. */
 export function useSession(
   id: string,
   known: boolean,
@@ -58,11 +43,10 @@ export function useSession(
   onRefused: (refusal: Refusal) => void,
   onProblem: (text: string) => void,
 ): Session {
-  const [state, setState] = useState<ConnectionState>('connecting')
+  const [status, setStatus] = useState<ConnectionStatus>({ state: 'connecting', reason: null })
   const [synced, setSynced] = useState(() => isFresh(id))
-  const [stopping, setStopping] = useState(false)
-  const [runError, setRunError] = useState<string | null>(null)
-  const [connection] = useState<Connection>(() => connect(id, setState))
+  const [runEnd, setRunEnd] = useState<RunEnd | null>(null)
+  const [connection] = useState<Connection>(() => connect(id, setStatus))
   const lastChunk = useRef(0)
   const chat = useChat({
     connection: connection.adapter,
@@ -72,146 +56,87 @@ export function useSession(
     onChunk: (chunk) => {
       setSynced(true)
       lastChunk.current = Date.now()
-      if (chunk.type === 'RUN_ERROR') setRunError(chunk.message || 'The answer failed.')
-      if (chunk.type === 'RUN_STARTED' || chunk.type === 'MESSAGES_SNAPSHOT') setRunError(null)
+      if (chunk.type === 'RUN_ERROR') setRunEnd(runEndOfError(chunk))
+      if (chunk.type === 'RUN_STARTED' || chunk.type === 'MESSAGES_SNAPSHOT') setRunEnd(null)
     },
   })
-  const busy = chat.isLoading || chat.sessionGenerating
+  const { messages } = chat
+  const latest = useRef(chat)
+  latest.current = chat
+  const { sending, giveUp, ...attempts } = useAttempts(id, connection, latest, () => setRunEnd(null), onRefused)
+  const busy = chat.isLoading || chat.sessionGenerating || sending
 
-  const now = useRef({ chat, busy, onRefused, onProblem })
-  now.current = { chat, busy, onRefused, onProblem }
-  const underWay = useRef<SendOutcome | null>(null)
+  const silent = useSilence(busy, lastChunk)
+  const last = messages.at(-1)
+  const begun = last?.role === 'assistant' && hasContent(last)
+  const unconfirmed = sending && !chat.sessionGenerating
+  const reasoning = begun && last.parts.at(-1)?.type === 'thinking'
+  const activity = activityOf({ busy, sending: unconfirmed, connection: status.state, begun, reasoning, silent })
 
-  useEffect(() => {
-    if (!busy) setStopping(false)
-  }, [busy])
-
-  // TanStack AI (0.33) does not see a turn of another tab end unless a snapshot came before it, and large chats get none.
+  // TanStack AI (0.33) misses the end of another tab's turn unless a snapshot came before it, and large chats get none.
   const stuck = !busy && chat.status === 'streaming'
   const endLocally = chat.stop
   useEffect(() => {
     if (stuck) endLocally()
   }, [stuck, endLocally])
 
-  // The server says nothing about a chat that is empty.
   useEffect(() => {
-    if (synced || state !== 'live') return
+    if (synced || status.state !== 'live') return
     const timer = setTimeout(() => setSynced(true), known ? EMPTY_AFTER.known : EMPTY_AFTER.unknown)
     return () => clearTimeout(timer)
-  }, [synced, state, known])
+  }, [synced, status.state, known])
 
-  const attempt = useCallback(
-    async (attempt: Attempt, start: (chat: typeof now.current.chat) => Promise<void>) => {
-      const { chat } = now.current
-      const before = chat.messages
-      if (underWay.current !== null) {
-        if (attempt.kind !== 'regenerate') now.current.onRefused({ attempt, reason: null, messages: before })
-        return
-      }
-      const outcome = connection.expectSend(() => setOutbox(id, null))
-      underWay.current = outcome
-      setRunError(null)
-      try {
-        await start(chat)
-      } finally {
-        underWay.current = null
-      }
-      if (!outcome.accepted) now.current.onRefused({ attempt, reason: outcome.error, messages: before })
-    },
-    [id, connection],
-  )
-
-  const send = useCallback(
-    (draft: Draft) => {
-      const messageId = draft.id ?? `user-${randomId()}`
-      const sending = { ...draft, id: messageId }
-      setOutbox(id, sending)
-      void attempt({ kind: 'send', draft: sending }, (chat) => {
-        // A message that a failed send left behind, or that arrived after all, is replaced by itself.
-        const at = chat.messages.findIndex((message) => message.id === messageId)
-        if (at >= 0) chat.setMessages(chat.messages.slice(0, at))
-        return chat.sendMessage({ content: contentOf(draft), id: messageId })
-      })
-    },
-    [id, attempt],
-  )
-
-  const edit = useCallback(
-    (messageId: string, text: string) => {
-      void attempt({ kind: 'edit', messageId, text }, async (chat) => {
-        const at = chat.messages.findIndex((message) => message.id === messageId)
-        const edited = chat.messages[at]
-        if (edited === undefined) return
-        const others = edited.parts.filter((part) => part.type !== 'text')
-        const content = [...(text.trim() ? [{ type: 'text', content: text.trim() } as const] : []), ...others]
-        chat.setMessages(chat.messages.slice(0, at))
-        await chat.append({ ...edited, id: `user-${randomId()}`, parts: content, createdAt: new Date() })
-      })
-    },
-    [attempt],
-  )
-
-  const regenerate = useCallback(
-    (messageId: string) => {
-      void attempt({ kind: 'regenerate' }, async (chat) => {
-        const at = chat.messages.findIndex((message) => message.id === messageId)
-        const asked = chat.messages.slice(0, at + 1).findLastIndex((message) => message.role === 'user')
-        if (asked < 0) return
-        chat.setMessages(chat.messages.slice(0, asked + 1))
-        await chat.reload()
-      })
-    },
-    [attempt],
-  )
-
-  const retry = useCallback(() => void attempt({ kind: 'regenerate' }, (chat) => chat.reload()), [attempt])
-
+  const isBusy = useRef(busy)
+  isBusy.current = busy
+  const [stopping, setStopping] = useState(false)
   const stop = useCallback(async () => {
     const stopped = connection.stop()
-    if (underWay.current?.accepted === false) {
-      // The message is not there yet. It comes back at once; should it arrive all the same, the server ends its run.
+    if (giveUp()) {
+      // The message comes back at once. Should it arrive all the same, the server ends its run.
       stopped.catch(() => {})
-      now.current.chat.stop()
       return
     }
     setStopping(true)
     try {
       await stopped
-      // The end of the answer is on its way; waiting for it, this tab sees the same end as every other.
+      // The end of the answer is on its way. This tab waits for it, to see the same end as every other.
       const stoppedAt = Date.now()
       const waited = () => Date.now() - Math.max(stoppedAt, lastChunk.current)
-      while (now.current.busy && waited() < STOP_PATIENCE) await new Promise((resolve) => setTimeout(resolve, 30))
-      if (now.current.busy) now.current.chat.stop()
+      while (isBusy.current && waited() < STOP_PATIENCE) await new Promise((resolve) => setTimeout(resolve, 30))
+      if (isBusy.current) latest.current.stop()
+      setRunEnd((end) => end ?? { outcome: 'stopped' })
     } catch {
-      now.current.onProblem('The answer could not be stopped: the server cannot be reached.')
+      onProblem('The answer could not be stopped: the server cannot be reached.')
     } finally {
       setStopping(false)
     }
-  }, [connection])
+  }, [connection, giveUp, onProblem])
 
   return {
-    messages: chat.messages,
+    ...attempts,
+    messages,
     busy,
-    stopping,
+    stopping: stopping && busy,
     status: chat.status,
-    connection: state,
+    connection: status,
+    activity,
     synced,
-    runError: busy ? null : runError,
-    send,
-    edit,
-    regenerate,
-    retry,
+    runEnd: busy ? null : runEnd,
     stop,
+    reconnect: connection.reconnect,
   }
 }
 
-function contentOf(draft: Draft) {
-  const text = draft.text.trim()
-  if (draft.images.length === 0) return text
-  return [
-    ...(text ? [{ type: 'text', content: text } as const] : []),
-    ...draft.images.map(
-      ({ value, mimeType }) => ({ type: 'image', source: { type: 'data', value, mimeType } }) as const,
-    ),
-  ]
+/** Return whether nothing has come for `SILENCE` milliseconds while an answer is being written. */
+function useSilence(busy: boolean, lastChunk: { current: number }): boolean {
+  const [silent, setSilent] = useState(false)
+  useEffect(() => {
+    if (!busy) return
+    const timer = setInterval(() => setSilent(Date.now() - lastChunk.current > SILENCE), 500)
+    return () => {
+      clearInterval(timer)
+      setSilent(false)
+    }
+  }, [busy, lastChunk])
+  return silent
 }

@@ -1,48 +1,36 @@
-import { useEffect, useRef, useState, type ClipboardEvent, type FormEvent, type KeyboardEvent } from 'react'
+import { useRef, type ClipboardEvent, type FormEvent, type KeyboardEvent } from 'react'
 import { Icon, IconButton } from '../icons'
-import type { Draft } from '../state/drafts'
+import { isEmpty, type ChangeDraft, type Draft } from '../state/drafts'
 import { AutoTextarea } from './AutoTextarea'
 import { ImageStrip } from './ImageStrip'
+import { submits } from './keys'
 
 interface Props {
   draft: Draft
-  change: (change: (draft: Draft) => Draft) => void
-  /** An answer is being written. */
+  change: ChangeDraft
+  /** An answer is being written: submitted messages are queued. */
   busy: boolean
   stopping: boolean
-  /** Whether a message can be sent now; false until the chat is there. */
-  enabled: boolean
   attach: (files: Iterable<File>) => void
-  onSend: () => void
+  onSubmit: () => void
   onStop: () => void
 }
 
-/** Where messages are written: Enter sends, Shift+Enter begins a line, images are attached, pasted or dropped. */
-export function Composer({ draft, change, busy, stopping, enabled, attach, onSend, onStop }: Props) {
+/** Where messages are written. Images are attached, pasted or dropped. */
+export function Composer({ draft, change, busy, stopping, attach, onSubmit, onStop }: Props) {
   const picker = useRef<HTMLInputElement>(null)
   const area = useRef<HTMLTextAreaElement>(null)
-  const something = draft.text.trim() !== '' || draft.images.length > 0
-  // What is to be sent before the chat is there goes out as soon as it is.
-  const [waiting, setWaiting] = useState<Draft | null>(null)
-  const due = waiting === draft && enabled && !busy
-
-  useEffect(() => {
-    if (!due) return
-    setWaiting(null)
-    onSend()
-  }, [due, onSend])
+  const empty = isEmpty(draft)
+  const label = busy ? 'Queue message' : 'Send'
 
   function submit(event?: FormEvent) {
     event?.preventDefault()
-    if (busy || !something) return
-    if (enabled) onSend()
-    else setWaiting(draft)
+    if (!empty) onSubmit()
     area.current?.focus()
   }
 
   function onKeyDown(event: KeyboardEvent) {
-    // Enter also ends the input of a composed character (Chinese, Japanese …), which is no wish to send.
-    if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return
+    if (!submits(event.nativeEvent)) return
     event.preventDefault()
     submit()
   }
@@ -67,6 +55,7 @@ export function Composer({ draft, change, busy, stopping, enabled, attach, onSen
         id="message"
         ref={area}
         autoFocus
+        dir="auto"
         placeholder="Write a message"
         aria-describedby="composer-help"
         value={draft.text}
@@ -89,23 +78,18 @@ export function Composer({ draft, change, busy, stopping, enabled, attach, onSen
           }}
         />
         <span id="composer-help" className="faint composer-help">
-          {busy
-            ? stopping
-              ? 'Stopping…'
-              : 'Esc stops the answer'
-            : waiting === draft
-              ? 'Sending once the chat is there…'
-              : 'Enter sends, Shift+Enter begins a line'}
+          {stopping ? 'Stopping…' : busy ? 'Enter to queue, Esc to stop' : 'Enter to send, Shift+Enter for a new line'}
         </span>
-        {busy ? (
+        {busy && (
           <button type="button" className="round" title="Stop" disabled={stopping} onClick={onStop}>
             <span className="stop" aria-hidden="true" />
             <span className="visually-hidden">Stop</span>
           </button>
-        ) : (
-          <button type="submit" className="round primary" title="Send" disabled={!something || waiting === draft}>
+        )}
+        {!(busy && empty) && (
+          <button type="submit" className="round primary" title={label} disabled={empty}>
             <Icon name="send" size={20} />
-            <span className="visually-hidden">Send</span>
+            <span className="visually-hidden">{label}</span>
           </button>
         )}
       </div>

@@ -6,7 +6,7 @@ interface Props {
   onRemove: (key: string) => void
 }
 
-/** The images that will be sent with the message. */
+/** The images of a draft. */
 export function ImageStrip({ images, onRemove }: Props) {
   if (images.length === 0) return null
   return (

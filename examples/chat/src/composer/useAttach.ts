@@ -1,11 +1,9 @@
 import { useCallback, useEffect, useState } from 'react'
-import type { Draft } from '../state/drafts'
+import type { ChangeDraft } from '../state/drafts'
 import { MAX_IMAGES, readImage } from '../state/images'
 
-type Change = (change: (draft: Draft) => Draft) => void
-
-/** Takes image files into the draft, one after the other; `onProblem` is told what could not be taken. */
-export function useAttach(change: Change, onProblem: (text: string) => void) {
+/** Return a function that attaches image files to the draft, one after the other. `onProblem` hears what was refused. */
+export function useAttach(change: ChangeDraft, onProblem: (text: string) => void) {
   return useCallback(
     async (files: Iterable<File>) => {
       for (const file of files) {
@@ -17,7 +15,7 @@ export function useAttach(change: Change, onProblem: (text: string) => void) {
             return full ? draft : { ...draft, images: [...draft.images, image] }
           })
           if (full) {
-            onProblem(`A message takes ${MAX_IMAGES} images. Send the others with the next one.`)
+            onProblem(`A message can have ${MAX_IMAGES} images. Send the others with the next message.`)
             return
           }
         } catch (error) {
@@ -29,7 +27,7 @@ export function useAttach(change: Change, onProblem: (text: string) => void) {
   )
 }
 
-/** Takes files that are dropped anywhere on the page; true while some are held over it. */
+/** Attach files that are dropped anywhere on the page. Return true while files are held over it. */
 export function useDrop(attach: (files: Iterable<File>) => void): boolean {
   const [over, setOver] = useState(false)
 

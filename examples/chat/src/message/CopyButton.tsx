@@ -10,7 +10,7 @@ async function copy(text: string): Promise<void> {
   area.select()
   const copied = document.execCommand('copy')
   area.remove()
-  if (!copied) throw new Error('The browser does not let this page copy.')
+  if (!copied) throw new Error('The browser did not allow copying.')
 }
 
 export function CopyButton({ text, label }: { text: string; label: string }) {

@@ -1,6 +1,7 @@
 import { useId, useState, type FormEvent, type KeyboardEvent } from 'react'
 import type { MessageActions } from '../chat/actions'
 import { AutoTextarea } from '../composer/AutoTextarea'
+import { composes, submits } from '../composer/keys'
 
 interface Props {
   messageId: string
@@ -9,7 +10,7 @@ interface Props {
   actions: MessageActions
 }
 
-/** A message in the making for the second time. What followed it is replaced when it is sent. */
+/** Inline editor for a message that was already sent. Sending it replaces what followed it. */
 export function EditMessage({ messageId, text, enabled, actions }: Props) {
   const [value, setValue] = useState(() => actions.editedText(messageId) ?? text)
   const label = useId()
@@ -20,10 +21,10 @@ export function EditMessage({ messageId, text, enabled, actions }: Props) {
   }
 
   function onKeyDown(event: KeyboardEvent) {
-    if (event.key === 'Escape') {
+    if (event.key === 'Escape' && !composes(event.nativeEvent)) {
       event.stopPropagation()
       actions.cancelEdit()
-    } else if (event.key === 'Enter' && !event.shiftKey && !event.nativeEvent.isComposing) {
+    } else if (submits(event.nativeEvent)) {
       event.preventDefault()
       submit()
     }
@@ -36,13 +37,14 @@ export function EditMessage({ messageId, text, enabled, actions }: Props) {
       </label>
       <AutoTextarea
         id={label}
+        dir="auto"
         value={value}
         autoFocus
         onKeyDown={onKeyDown}
         onChange={(event) => setValue(event.target.value)}
       />
       <div className="edit-actions">
-        <span className="faint">What follows will be replaced.</span>
+        <span className="faint">The messages below will be replaced.</span>
         <button type="button" onClick={actions.cancelEdit}>
           Cancel
         </button>

@@ -3,10 +3,12 @@ import { Component, type ErrorInfo, type ReactNode } from 'react'
 interface Props {
   /** Another value gives the content another try. */
   of: unknown
+  /** Shown in place of content that cannot be rendered. */
+  fallback: ReactNode
   children: ReactNode
 }
 
-/** Keeps content that cannot be shown from taking the page with it: anything may stand in a log. */
+/** Keeps content that cannot be rendered from taking the page with it: a log may hold anything. */
 export class Guard extends Component<Props, { failedFor: unknown }> {
   override state = { failedFor: undefined }
 
@@ -22,6 +24,6 @@ export class Guard extends Component<Props, { failedFor: unknown }> {
   override render() {
     const { failedFor } = this.state
     const failed = failedFor !== undefined && (Number.isNaN(failedFor) || failedFor === this.props.of)
-    return failed ? <p className="faint">This message cannot be shown.</p> : this.props.children
+    return failed ? this.props.fallback : this.props.children
   }
 }

@@ -1,20 +1,24 @@
-import { memo, useMemo, type ComponentProps } from 'react'
+import { memo, useId, useMemo, type ComponentProps } from 'react'
 import ReactMarkdown, { type Components, type ExtraProps } from 'react-markdown'
-import remarkGfm from 'remark-gfm'
-import { splitBlocks } from './blocks'
-import { closeMarks } from './closeMarks'
+import type { Piece } from './bound'
 import { CodeBlock } from './CodeBlock'
-
-const PLUGINS = [remarkGfm]
+import { Guard } from './Guard'
+import { piecesOf } from './pieces'
+import { REHYPE_PLUGINS, REMARK_PLUGINS } from './plugins'
 
 const COMPONENTS: Components = {
   pre: Pre,
-  a: ({ href, children }) => (
-    <a href={href} target="_blank" rel="noopener noreferrer nofollow">
-      {children}
-    </a>
-  ),
-  // An image in an answer is never loaded by itself: its address could carry what was said here to anybody.
+  a: ({ href, children, node: _, ...props }) =>
+    href?.startsWith('#') ? (
+      <a href={href} {...props}>
+        {children}
+      </a>
+    ) : (
+      <a href={href} target="_blank" rel="noopener noreferrer nofollow">
+        {children}
+      </a>
+    ),
+  // Never load an image by itself: its address could carry what was said here to anybody.
   img: ({ src, alt }) =>
     typeof src === 'string' && src ? (
       <a href={src} target="_blank" rel="noopener noreferrer nofollow">
@@ -23,8 +27,8 @@ const COMPONENTS: Components = {
     ) : (
       <>{alt}</>
     ),
-  table: ({ children }) => (
-    <div className="table" role="region" aria-label="Table" tabIndex={0}>
+  table: ({ dir, children }) => (
+    <div className="table" role="group" aria-label="Table" tabIndex={0} dir={dir}>
       <table>{children}</table>
     </div>
   ),
@@ -39,30 +43,47 @@ function Pre({ node }: ComponentProps<'pre'> & ExtraProps) {
   return <CodeBlock text={text.replace(/\n$/, '')} language={language} />
 }
 
-const Block = memo(function Block({ text }: { text: string }) {
+const PieceView = memo(function PieceView({ kind, text, language = '' }: Piece) {
+  const id = useId()
+  const notes = useMemo(() => ({ clobberPrefix: `${id}-` }), [id])
+  const written = <PlainText text={text} />
+  if (kind === 'code') return <CodeBlock text={text} language={language} />
+  if (kind === 'plain') return written
   return (
-    <ReactMarkdown remarkPlugins={PLUGINS} components={COMPONENTS}>
-      {text}
-    </ReactMarkdown>
+    <Guard of={text} fallback={written}>
+      <ReactMarkdown
+        remarkPlugins={REMARK_PLUGINS}
+        rehypePlugins={REHYPE_PLUGINS}
+        remarkRehypeOptions={notes}
+        components={COMPONENTS}
+      >
+        {text}
+      </ReactMarkdown>
+    </Guard>
   )
 })
 
+function PlainText({ text }: { text: string }) {
+  return (
+    <p className="as-written" dir="auto">
+      {text}
+    </p>
+  )
+}
+
 interface Props {
   text: string
-  /** More of it is to come. */
+  /** More of it will come. */
   growing?: boolean
 }
 
-/** Markdown without raw HTML: tags are shown as the text they are, links open only http, https and mailto. */
+/** Markdown without raw HTML: tags are shown as text, and links open only http, https and mailto. */
 export const Markdown = memo(function Markdown({ text, growing = false }: Props) {
-  const blocks = useMemo(() => {
-    const blocks = splitBlocks(text)
-    return growing ? [...blocks.slice(0, -1), ...blocks.slice(-1).map(closeMarks)] : blocks
-  }, [text, growing])
+  const pieces = useMemo(() => piecesOf(text, growing), [text, growing])
   return (
     <div className="markdown">
-      {blocks.map((block, index) => (
-        <Block key={index} text={block} />
+      {pieces.map((piece, index) => (
+        <PieceView key={index} {...piece} />
       ))}
     </div>
   )

@@ -11,7 +11,7 @@ const STATES: Record<ToolUse['state'], string> = {
   interrupted: 'Interrupted',
 }
 
-/** One use of a tool: what it was called with, what came of it, and how far it is. */
+/** One use of a tool: its arguments, its state and its result. */
 export const ToolCall = memo(function ToolCall({ use }: { use: ToolUse }) {
   return (
     <details className="tool" data-state={use.state}>
@@ -39,8 +39,8 @@ export const ToolCall = memo(function ToolCall({ use }: { use: ToolUse }) {
 function Value({ label, text }: { label: string; text: string }) {
   return (
     <>
-      <h3>{label}</h3>
-      <pre tabIndex={0} aria-label={label}>
+      <p className="tool-label">{label}</p>
+      <pre tabIndex={0} role="group" aria-label={label} dir="ltr">
         <code>{text || '(none)'}</code>
       </pre>
     </>

@@ -2,7 +2,7 @@ import type { UIMessage } from '@tanstack/ai-react'
 
 type Part = UIMessage['parts'][number]
 
-/** A tool call and its result, as one. Texts are ready to be shown. */
+/** A tool call with its result. The texts are ready to be shown. */
 export interface ToolUse {
   id: string
   name: string
@@ -12,7 +12,7 @@ export interface ToolUse {
   error?: string
 }
 
-/** What a message shows, in order. */
+/** One thing that a message shows. */
 export type Shown =
   | { kind: 'text'; text: string }
   | { kind: 'reasoning'; text: string }
@@ -21,7 +21,7 @@ export type Shown =
   | { kind: 'link'; url: string; label: string }
   | { kind: 'data'; text: string }
 
-/** The parts of a message as they are shown; `writing` says whether more of it is to come. */
+/** Return the parts of a message as they are shown; `writing` says that more of it will come. */
 export function shownParts(message: UIMessage, writing: boolean): Shown[] {
   const shown: Shown[] = []
   for (const part of message.parts) {
@@ -31,7 +31,12 @@ export function shownParts(message: UIMessage, writing: boolean): Shown[] {
   return shown
 }
 
-/** The text of a message, without reasoning and tools. */
+/** Return whether a message has anything to show. */
+export function hasContent(message: UIMessage): boolean {
+  return message.parts.some((part) => !(part.type === 'text' || part.type === 'thinking') || part.content.trim() !== '')
+}
+
+/** Return the text of a message, without reasoning and tools. */
 export function textOf(message: UIMessage): string {
   return message.parts
     .map((part) => (part.type === 'text' ? part.content : ''))
@@ -101,7 +106,7 @@ function stateOf(part: CallPart, answered: boolean, writing: boolean): ToolUse['
   return part.state === 'input-complete' || part.state === 'approval-responded' ? 'running' : 'writing'
 }
 
-/** JSON laid out, anything else as it is. */
+/** Return JSON laid out over lines, and anything else as it is. */
 function format(value: unknown): string {
   if (typeof value !== 'string') return value === undefined ? '' : layOut(value)
   try {
@@ -114,7 +119,7 @@ function format(value: unknown): string {
 
 const LINE = 72
 
-/** JSON with what fits on a line in one; `key` stands before it. */
+/** Return JSON over as few lines as fit; `key` is what goes before it on its first line. */
 function layOut(value: unknown, indent = '', key = ''): string {
   const flat = key + JSON.stringify(value, null, 1).replace(/\n */g, ' ')
   if (typeof value !== 'object' || value === null || indent.length + flat.length <= LINE) return flat

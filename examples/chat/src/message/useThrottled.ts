@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'react'
 
-/** The value, at most once every `interval` milliseconds; with 0 at once. The newest one is never left out. */
+/** Return the value, renewed at most once every `interval` milliseconds (0: at once). The newest value always comes. */
 export function useThrottled<T>(value: T, interval: number): T {
   const [shown, setShown] = useState(value)
   const latest = useRef(value)

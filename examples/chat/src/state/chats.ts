@@ -1,11 +1,13 @@
 import { useSyncExternalStore } from 'react'
+import { clipped } from '../text'
+import { Listeners } from './listeners'
 import { load, save } from './storage'
 
-/** One line of the list of chats. The chats themselves are on the server; the list is this browser's. */
+/** A chat in this browser's list. The chat itself is on the server. */
 export interface ChatEntry {
   id: string
   title: string
-  /** Milliseconds since 1970 of the last message that was sent from this browser. */
+  /** When this browser last sent a message to it, in milliseconds since 1970. */
   updatedAt: number
 }
 
@@ -15,7 +17,7 @@ const MAX_TITLE = 80
 const local = () => localStorage
 
 let entries: readonly ChatEntry[] = read()
-const listeners = new Set<() => void>()
+const listeners = new Listeners()
 
 function read(): readonly ChatEntry[] {
   return load(local, KEY, (value) => (Array.isArray(value) ? value.filter(isEntry) : [])) ?? []
@@ -30,22 +32,22 @@ function write(change: (entries: readonly ChatEntry[]) => readonly ChatEntry[]):
   // Another tab may have written since.
   entries = [...change(read())].sort((a, b) => b.updatedAt - a.updatedAt).slice(0, MAX_CHATS)
   save(local, KEY, entries)
-  for (const listener of listeners) listener()
+  listeners.notify()
 }
 
 window.addEventListener('storage', (event) => {
   if (event.key !== KEY && event.key !== null) return
   entries = read()
-  for (const listener of listeners) listener()
+  listeners.notify()
 })
 
-/** The first line of a text, short enough for the list. */
+/** Return the first line of a text, shortened for the list. */
 export function titleOf(text: string): string {
   const line = text.trim().split('\n', 1)[0]?.replace(/\s+/g, ' ') ?? ''
-  return line.length > MAX_TITLE ? `${line.slice(0, MAX_TITLE - 1).trimEnd()}…` : line
+  return clipped(line, MAX_TITLE)
 }
 
-/** Put a chat into the list, or to its top. An empty title keeps the one it has. */
+/** Add a chat to the list, or move it to the top. A chat keeps the title that it has. */
 export function touchChat(id: string, title: string): void {
   write((all) => {
     const known = all.find((entry) => entry.id === id)
@@ -54,26 +56,21 @@ export function touchChat(id: string, title: string): void {
   })
 }
 
-/** Put a chat that was opened by its address into the list; one that is there stays as it is. */
+/** Add a chat that was opened by its address. A chat that is already in the list stays as it is. */
 export function listChat(id: string, title: string, updatedAt: number): void {
   if (entries.some((entry) => entry.id === id)) return
   write((all) => (all.some((entry) => entry.id === id) ? all : [...all, { id, title: title || 'New chat', updatedAt }]))
 }
 
-/** Take a chat off the list; the server keeps it, and its address goes on working. */
+/** Remove a chat from the list. The server keeps it, and its address still works. */
 export function removeChat(id: string): void {
   write((all) => all.filter((entry) => entry.id !== id))
 }
 
-/** Put back what `removeChat` took. */
+/** Put a removed chat back into the list. */
 export function restoreChat(entry: ChatEntry): void {
   write((all) => [entry, ...all.filter((other) => other.id !== entry.id)])
 }
 
-function subscribe(listener: () => void): () => void {
-  listeners.add(listener)
-  return () => listeners.delete(listener)
-}
-
 /** The chats of this browser, the newest first. */
-export const useChats = (): readonly ChatEntry[] => useSyncExternalStore(subscribe, () => entries)
+export const useChats = (): readonly ChatEntry[] => useSyncExternalStore(listeners.subscribe, () => entries)

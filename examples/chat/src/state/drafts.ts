@@ -1,50 +1,61 @@
 import { useCallback, useSyncExternalStore } from 'react'
 import type { Image } from './images'
+import { Listeners } from './listeners'
 import { load, save } from './storage'
 
-/** What waits to be sent in one chat. */
+/** A message that is not sent yet. */
 export interface Draft {
   text: string
   images: readonly Image[]
-  /** The id that a failed send used: sent again under it, the message is there once even if it had arrived. */
+  /** The id that a failed send used. Sent again under it, the message is stored once even if it had arrived. */
   id?: string
   /** The message that is being edited, and the text of an edit that could not be sent. */
   edit?: { messageId: string; text?: string }
 }
 
+export type ChangeDraft = (change: (draft: Draft) => Draft) => void
+
 export const EMPTY: Draft = { text: '', images: [] }
 
+export const isEmpty = (draft: Draft): boolean => draft.text.trim() === '' && draft.images.length === 0
+
+/** Return the draft once its message is sent; an open edit stays open. */
+export const sent = ({ edit }: Draft): Draft => (edit === undefined ? EMPTY : { ...EMPTY, edit })
+
 const drafts = new Map<string, Draft>()
-const listeners = new Set<() => void>()
+const listeners = new Listeners()
 const session = () => sessionStorage
 const keyOf = (chat: string) => `draft:${chat}`
 const outboxOf = (chat: string) => `outbox:${chat}`
 
-function get(chat: string): Draft {
+export function getDraft(chat: string): Draft {
   let draft = drafts.get(chat)
   if (draft === undefined) {
     const text = load(session, keyOf(chat), (value) => (typeof value === 'string' ? value : '')) ?? ''
-    // What the last page was sending when it was left may have arrived or not: its id tells once the chat is there.
+    // Nobody knows whether the message arrived that the last page was sending. Its id will tell, once the chat is here.
     const sending = load(session, outboxOf(chat), readSending)
-    if (sending !== null) draft = { ...sending, text: [sending.text, text].filter(Boolean).join('\n\n'), images: [] }
+    if (sending !== null) draft = { ...sending, text: joined(sending.text, text), images: [] }
     else draft = text ? { text, images: [] } : EMPTY
     drafts.set(chat, draft)
   }
   return draft
 }
 
-/** Keep a draft; its text outlives a reload, images (too large for the browser's storage) do not. */
+/** Change a chat's draft. Its text outlives a reload; images, which are too large for the browser's storage, do not. */
 export function setDraft(chat: string, change: (draft: Draft) => Draft): void {
-  const draft = change(get(chat))
+  const draft = change(getDraft(chat))
   drafts.set(chat, draft)
   save(session, keyOf(chat), draft.text || null)
-  for (const listener of listeners) listener()
+  listeners.notify()
 }
 
-/** Keep the text of a message while it is on its way, so that a page that is left meanwhile does not take it along. */
+/** Keep the text of a message while it is being sent, so that a page that closes meanwhile does not lose it. */
 export function setOutbox(chat: string, sending: Draft | null): void {
   save(session, outboxOf(chat), sending && { id: sending.id, text: sending.text })
 }
+
+/** Join two texts as paragraphs; either may be empty. */
+export const joined = (first: string, second: string): string => [first, second].filter(Boolean).join('\n\n')
 
 function readSending(value: unknown): { id: string; text: string } {
   const { id, text } = value as Partial<Draft>
@@ -52,14 +63,16 @@ function readSending(value: unknown): { id: string; text: string } {
   return { id, text }
 }
 
-function subscribe(listener: () => void): () => void {
-  listeners.add(listener)
-  return () => listeners.delete(listener)
-}
+/** Return a chat's draft. */
+export const useDraft = (chat: string): Draft => useSyncExternalStore(listeners.subscribe, () => getDraft(chat))
 
-/** The draft of a chat, and how to change it. */
-export function useDraft(chat: string): [Draft, (change: (draft: Draft) => Draft) => void] {
-  const draft = useSyncExternalStore(subscribe, () => get(chat))
-  const change = useCallback((change: (draft: Draft) => Draft) => setDraft(chat, change), [chat])
-  return [draft, change]
-}
+/** Return which message of a chat is being edited; typing in the composer does not render its caller again. */
+export const useEdit = (chat: string): Draft['edit'] =>
+  useSyncExternalStore(listeners.subscribe, () => getDraft(chat).edit)
+
+/** Return the id that a chat's draft was sent under before. */
+export const useDraftId = (chat: string): string | undefined =>
+  useSyncExternalStore(listeners.subscribe, () => getDraft(chat).id)
+
+/** Return the function that changes a chat's draft. */
+export const useChangeDraft = (chat: string): ChangeDraft => useCallback((change) => setDraft(chat, change), [chat])

@@ -1,6 +1,6 @@
 import { randomId } from './ids'
 
-/** An image as it is sent: base64 without a prefix. */
+/** An image of a draft. `value` is base64 without a prefix. */
 export interface Image {
   key: string
   name: string
@@ -10,7 +10,7 @@ export interface Image {
 
 export const MAX_IMAGES = 4
 
-/** Characters of base64 for all images of one message: a message has to fit one record of 1 MiB in the log. */
+/** The most characters of base64 in one message, which has to fit into one record of the log (1 MiB). */
 const MAX_MESSAGE = 900_000
 const MAX_IMAGE = Math.floor(MAX_MESSAGE / MAX_IMAGES)
 const SIDES = [1568, 1280, 1024, 768, 512]
@@ -20,8 +20,8 @@ const SENT_AS_IS = new Set(['image/jpeg', 'image/png', 'image/webp'])
 export const dataUrl = (image: Pick<Image, 'mimeType' | 'value'>): string => `data:${image.mimeType};base64,${image.value}`
 
 /**
- * Read an image file, and scale it down until it is small enough to be sent.
- * Throws an Error with a text for the user if it is none.
+ * Read an image file, and scale it down until it is small enough to send.
+ * Throws an Error with a text for the user if the file cannot be read as an image.
  */
 export async function readImage(file: File): Promise<Image> {
   const made = { key: randomId(8), name: file.name }
@@ -45,7 +45,7 @@ export async function readImage(file: File): Promise<Image> {
   } finally {
     bitmap.close()
   }
-  throw new Error(`${file.name || 'The image'} stays too large however small it is made.`)
+  throw new Error(`${file.name || 'The image'} is still too large after scaling it down.`)
 }
 
 const base64Length = (bytes: number): number => Math.ceil(bytes / 3) * 4
@@ -56,7 +56,7 @@ async function jpeg(bitmap: ImageBitmap, scale: number, quality: number): Promis
   canvas.height = Math.max(1, Math.round(bitmap.height * scale))
   const context = canvas.getContext('2d')
   if (context === null) throw new Error('This browser cannot scale images.')
-  context.fillStyle = '#fff' // JPEG knows no transparency.
+  context.fillStyle = '#fff' // JPEG has no transparency.
   context.fillRect(0, 0, canvas.width, canvas.height)
   context.drawImage(bitmap, 0, 0, canvas.width, canvas.height)
   return new Promise((resolve, reject) => {

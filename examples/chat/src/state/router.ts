@@ -4,6 +4,9 @@ import { randomId } from './ids'
 const CHAT_PATH = /^\/chat\/([A-Za-z0-9][A-Za-z0-9_.:-]{0,127})\/?$/
 const NAVIGATED = 'chat:navigated'
 
+/** What the browser remembers with the address of a chat that began in this tab. It outlives a reload. */
+const BEGUN_HERE = { begunHere: true }
+
 export const chatPath = (id: string): string => `/chat/${id}`
 
 const fresh = new Set<string>()
@@ -14,12 +17,15 @@ function freshId(): string {
   return id
 }
 
-/** Whether the chat was begun on this page, so that the server has nothing of it that the page does not know. */
+/** Return whether the chat began on this page, so that the server cannot have anything that the page does not know. */
 export const isFresh = (id: string): boolean => fresh.has(id)
 
+/** Return whether the chat at the current address began in this tab, perhaps before a reload. */
+export const beganHere = (): boolean => (history.state as Partial<typeof BEGUN_HERE> | null)?.begunHere === true
+
 /** Open a chat; without an id, a new one. */
-export function openChat(id: string = freshId(), { replace = false } = {}): void {
-  if (replace) history.replaceState(null, '', chatPath(id))
+export function openChat(id?: string): void {
+  if (id === undefined) history.pushState(BEGUN_HERE, '', chatPath(freshId()))
   else history.pushState(null, '', chatPath(id))
   window.dispatchEvent(new Event(NAVIGATED))
 }
@@ -27,9 +33,9 @@ export function openChat(id: string = freshId(), { replace = false } = {}): void
 function currentChat(): string {
   const named = CHAT_PATH.exec(location.pathname)?.[1]
   if (named !== undefined) return named
-  // Every other address is a new chat. It gets its own at once, so that a reload stays in it.
+  // Every other address is a new chat. It gets an address of its own at once, so that a reload stays in it.
   const id = freshId()
-  history.replaceState(null, '', chatPath(id))
+  history.replaceState(BEGUN_HERE, '', chatPath(id))
   return id
 }
 
@@ -42,5 +48,5 @@ function subscribe(listener: () => void): () => void {
   }
 }
 
-/** The id of the chat that the address names. */
+/** Return the id of the chat that the address names. */
 export const useChatId = (): string => useSyncExternalStore(subscribe, currentChat)

@@ -1,4 +1,4 @@
-/** What a browser's storage holds under a key; null when there is nothing, or when storage is blocked. */
+/** Read a value from the browser's storage. Return null if it is missing, unreadable, or storage is blocked. */
 export function load<T>(storage: () => Storage, key: string, read: (value: unknown) => T): T | null {
   try {
     const text = storage().getItem(key)
@@ -8,12 +8,12 @@ export function load<T>(storage: () => Storage, key: string, read: (value: unkno
   }
 }
 
-/** Keep a value, or forget it when it is null. Full or blocked storage is no reason to fail. */
+/** Store a value, or remove it when it is null. */
 export function save(storage: () => Storage, key: string, value: unknown): void {
   try {
     if (value === null) storage().removeItem(key)
     else storage().setItem(key, JSON.stringify(value))
   } catch {
-    // The page works without.
+    // Storage is full or blocked. The page works without it.
   }
 }

@@ -1,11 +1,12 @@
 import { useSyncExternalStore } from 'react'
+import { Listeners } from './listeners'
 import { load, save } from './storage'
 
 export const THEMES = ['system', 'light', 'dark'] as const
 export type Theme = (typeof THEMES)[number]
 
 const KEY = 'theme'
-const listeners = new Set<() => void>()
+const listeners = new Listeners()
 
 const isTheme = (value: unknown): value is Theme => THEMES.includes(value as Theme)
 
@@ -20,14 +21,7 @@ export function setTheme(next: Theme): void {
   theme = next
   save(() => localStorage, KEY, next)
   apply()
-  for (const listener of listeners) listener()
+  listeners.notify()
 }
 
-export const useTheme = (): Theme =>
-  useSyncExternalStore(
-    (listener) => {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
-    () => theme,
-  )
+export const useTheme = (): Theme => useSyncExternalStore(listeners.subscribe, () => theme)
