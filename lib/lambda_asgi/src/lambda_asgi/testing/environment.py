@@ -234,15 +234,22 @@ class Environment:
                 await self._error(request, response, self._running.get(request_id))
             case "GET", ["2018-06-01", "runtime", "restore", "next"]:
                 await self._wait_for_restore(request, response)
-            case "POST", ["2018-06-01", "runtime", "init" | "restore", "error"]:
-                self.failure = (await request.body()).decode()
-                await response.whole(202)
+            case "POST", ["2018-06-01", "runtime", "init" | "restore" as phase, "error"]:
+                await self._report(request, response, phase)
             case "POST", ["2020-01-01", "extension", "register"]:
                 await self._register(request, response)
             case "GET", ["2020-01-01", "extension", "event", "next"]:
                 await self._rest(request, response)
             case _:
                 await refuse(response, 404, "NotFound", f"{request.method} {request.target}")
+
+    async def _report(self, request: Request, response: Response, phase: str) -> None:
+        said = (await request.body()).decode()
+        if self.state is not (State.INIT if phase == "init" else State.RESTORING):
+            await refuse(response, 403, "InvalidStateTransition", f"this is not the {phase} phase")
+            return
+        self.failure = said
+        await response.whole(202)
 
     async def _wait_for_restore(self, request: Request, response: Response) -> None:
         await request.body()
