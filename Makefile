@@ -69,6 +69,10 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url 
 test-lambda: $(VENV)/.dev $(SAM_VENV)/.installed ## Pass the tests of the built functions, as Lambda runs them
 	$(BIN)/pytest tests/bundle $(PYTEST)
 
+.PHONY: test-sam-local
+test-sam-local: $(VENV)/.dev build ## Chat with the built functions in Lambda's containers (needs a container engine)
+	$(BIN)/python scripts/with_s2_lite.py $(BIN)/python -m tests.sam_local $(PYTEST)
+
 .PHONY: packages
 packages: $(SAM_VENV)/.installed client/dist/index.js ## Build the wheels, source distributions and the npm tarball into dist/
 	rm -rf dist
@@ -118,9 +122,10 @@ bench-s2: $(VENV)/.dev ## Measure on S2 Lite
 	$(BIN)/python scripts/with_s2_lite.py $(BIN)/python -m benchmarks.s2
 
 .PHONY: bench-lambda
-bench-lambda: $(VENV)/.dev $(SAM_VENV)/.installed ## Measure cold starts under AWS's emulator
+bench-lambda: $(VENV)/.dev $(SAM_VENV)/.installed ## Measure cold starts, and ways to serve an app on Lambda
 	$(BIN)/python -m benchmarks.cold_start
 	$(BIN)/python -m benchmarks.model_start
+	$(BIN)/python -m benchmarks.runtimes
 
 .PHONY: format
 format: $(VENV)/.dev ## Put the code into shape

@@ -56,10 +56,10 @@ def local_server(log: Path, **environ: str) -> Iterator[tuple[str, subprocess.Po
 
 
 class Lite:
-    """A server of S2 Lite of its own, on a folder, that can be killed and started again."""
+    """A server of S2 Lite on a folder, at a given or a free port, that can be killed and started again."""
 
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
+    def __init__(self, folder: Path, port: int | None = None) -> None:
+        self.port = port or free_port()
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self._command = [os.environ["S2_LITE"], "--port", str(self.port), "--local-root", str(folder)]
         self._process: subprocess.Popen[bytes] | None = None

@@ -30,7 +30,7 @@ def authorizer(request: Request) -> Mapping[str, Any] | None:
     return {"claims": {"sub": name, "iss": "https://idp.example/pool"}} if scheme == "Bearer" and name else None
 
 
-def functions(environ: Mapping[str, str], **timeouts: float) -> list[Function]:
+def functions(environ: Mapping[str, str], *, snap_start: float | None = None, **timeouts: float) -> list[Function]:
     """send, replay and stop, on the layer alone."""
     shared = {
         "AWS_LAMBDA_EXEC_WRAPPER": "/opt/lambda-asgi",
@@ -49,6 +49,7 @@ def functions(environ: Mapping[str, str], **timeouts: float) -> list[Function]:
             {**shared, "LAMBDA_ASGI_RESPONSE_MODE": "streaming" if name == "replay" else "buffered"},
             timeout=timeouts.get(name, 60.0),
             max_environments=30,
+            snap_start=snap_start,
             url="streaming" if name == "replay" else "buffered",
         )
         for name in ("send", "replay", "stop")
@@ -57,11 +58,11 @@ def functions(environ: Mapping[str, str], **timeouts: float) -> list[Function]:
 
 @asynccontextmanager
 async def deployed(
-    environ: Mapping[str, str], **timeouts: float
+    environ: Mapping[str, str], *, snap_start: float | None = None, **timeouts: float
 ) -> AsyncIterator[tuple[LambdaHost, httpx.AsyncClient]]:
     """The functions under the host, and a client that is alice."""
     async with (
-        LambdaHost(functions(environ, **timeouts), ROUTES, authorizer=authorizer) as host,
+        LambdaHost(functions(environ, snap_start=snap_start, **timeouts), ROUTES, authorizer=authorizer) as host,
         httpx.AsyncClient(base_url=host.url, timeout=30, headers={"authorization": "Bearer alice"}) as client,
     ):
         yield host, client

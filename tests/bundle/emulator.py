@@ -45,13 +45,18 @@ class Emulated:
 
 @asynccontextmanager
 async def emulated(
-    command: Sequence[str], task_root: Path, environ: Mapping[str, str], output: Path
+    command: Sequence[str],
+    task_root: Path,
+    environ: Mapping[str, str],
+    output: Path,
+    *,
+    prefix: Sequence[str] = (),
 ) -> AsyncIterator[Emulated]:
-    """Run a function's command under the emulator."""
+    """Run a function's command under the emulator, which ``prefix`` runs in a place of its own."""
     front, api = free_port(), free_port()
     with output.open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            *(str(emulator()), "--runtime-interface-emulator-address", f"127.0.0.1:{front}"),
+            *(*prefix, str(emulator()), "--runtime-interface-emulator-address", f"127.0.0.1:{front}"),
             *("--runtime-api-address", f"127.0.0.1:{api}", *command),
             cwd=task_root,
             env={

@@ -34,6 +34,7 @@ async def test_all_holds(tmp_path: Path) -> None:
     async with deployed({**DEMO, "CHAT_LOG": f"sqlite:///{tmp_path / 'chat.db'}"}) as (host, _):
         status, said = await check(host.url, "--header", "Authorization: Bearer alice")
     assert (status, said.count("ok  "), "6 of 6 held" in said) == (0, 6, True), said
+    assert "headers: Authorization" in said and "alice" not in said and host.url.partition("://")[2] not in said
 
 
 async def test_what_is_wrong_is_found(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Only what the template uses; anything else is an error.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
@@ -56,6 +57,22 @@ def _plain(node: Any) -> Any:
     return str(node) if isinstance(node, str) else node
 
 
+def overlays(markdown: str) -> list[dict[str, Any]]:
+    """Return the YAML samples of a document, functions in their long form."""
+    samples = re.findall(r"^```yaml\n(.*?)^```$", markdown, re.MULTILINE | re.DOTALL)
+    return [_plain(cfn_yaml.loads(sample)) for sample in samples]
+
+
+def merged(template: Any, overlay: Any) -> Any:
+    """Return a template with an overlay's lines at their places; lists are continued."""
+    if isinstance(template, dict) and isinstance(overlay, Mapping):
+        both = {name: merged(template[name], overlay[name]) for name in template.keys() & overlay.keys()}
+        return {**template, **overlay, **both}
+    if isinstance(template, list) and isinstance(overlay, list):
+        return template + overlay
+    return overlay
+
+
 class Refused(Exception):
     """A rule or a parameter's type refuses the deployment."""
 
@@ -63,8 +80,8 @@ class Refused(Exception):
 class Stack:
     """The resources and outputs that a deployment with these parameters would have. Raises Refused."""
 
-    def __init__(self, **parameters: str) -> None:
-        template = source()
+    def __init__(self, overlay: Mapping[str, Any] | None = None, **parameters: str) -> None:
+        template = merged(source(), overlay or {})
         self.parameters: dict[str, Any] = {}
         for name, declared in template["Parameters"].items():
             value = parameters.pop(name, declared.get("Default"))
@@ -75,6 +92,7 @@ class Stack:
             self.parameters[name] = value
         assert not parameters, f"unknown parameters {parameters}"
         self._conditions = template["Conditions"]
+        self._mappings = template["Mappings"]
         for rule in template["Rules"].values():
             if self._value(rule.get("RuleCondition", {"Fn::Equals": ["", ""]})):
                 for assertion in rule["Assertions"]:
@@ -146,12 +164,16 @@ class Stack:
             case "Fn::Join":
                 separator, parts = argument
                 return separator.join(map(str, self._value(parts)))
-            case "Fn::Select":
-                index, values = argument
-                return self._value(values)[int(index)]
             case "Fn::Split":
                 separator, text = argument
                 return str(self._value(text)).split(separator)
+            case "Fn::FindInMap":
+                name, top, second = map(self._value, argument)
+                return self._mappings[name][top][second]
+            case "Fn::Select":
+                index, values = argument[0], self._value(argument[1])
+                known = int(index) < len(values)  # parts of a name that only a deployment gives are not
+                return values[int(index)] if known else f"<{index} of {values[0].strip('<>')}>"
             case "Fn::Sub":
                 text, given = (argument, {}) if isinstance(argument, str) else argument
                 return self._substituted(text, self._value(given))

@@ -152,7 +152,7 @@ def test_a_preflight_allows_nobody_else(headers: dict[str, str], origins: dict[s
     [
         ({}, None),
         ({"CorsOrigin": APP}, f"'{APP}'"),
-        ({"CorsOrigin": APP, "OtherCorsOrigins": OTHER}, "method.request.header.origin"),
+        ({"CorsOrigin": APP, "OtherCorsOrigins": OTHER}, "method.request.header.Origin"),
     ],
 )
 def test_the_apis_own_errors_can_be_read_by_the_page(origins: dict[str, str], expected: str | None) -> None:

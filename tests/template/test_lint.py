@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from resumable_chat.settings import S2Settings, Settings
 
 from .cloudformation import AUTHS, GIVEN, REGION, ROOT, TEMPLATE, Stack, source
 
+SAMCONFIG = tomllib.loads((ROOT / "samconfig.toml").read_text())
 EVENTS = sorted((ROOT / "events").glob("*-*.json"))
 
 
@@ -58,9 +60,21 @@ def test_the_local_variables_are_the_templates() -> None:
             assert {*local} <= named | {*resource["Properties"]["Environment"]["Variables"]}
 
 
+@pytest.mark.parametrize(("environment", "architecture"), [("default", "x86_64"), ("arm64", "arm64")])
+@pytest.mark.parametrize("command", ["local_invoke", "local_start_api"])
+def test_sam_local_needs_no_options(environment: str, architecture: str, command: str) -> None:
+    """samconfig.toml names parameters of the template, the variables and the host for both architectures."""
+    found = SAMCONFIG[environment][command]["parameters"]
+    overrides = dict(pair.split("=") for pair in found["parameter_overrides"].split())
+    assert Stack(**overrides).parameters["Architecture"] == architecture
+    assert found["env_vars"] == "events/env.json" and found["add_host"] == ["host.docker.internal:host-gateway"]
+    assert f"sam {command.replace('_', ' ', 1).replace('_', '-')}" in (ROOT / "docs" / "local.md").read_text()
+
+
 def test_the_local_variables_make_a_chat_on_the_hosts_s2() -> None:
-    """Over what the template sets for the parameters that docs/local.md names."""
-    stack = Stack(**AUTHS["None"], Demo="true", S2Basin="my-basin", S2TokenParameter="/unused")
+    """Over what the template sets for the parameters of `sam local`."""
+    overrides = SAMCONFIG["default"]["local_invoke"]["parameters"]["parameter_overrides"]
+    stack = Stack(**dict(pair.split("=") for pair in overrides.split()))
     local = json.loads((ROOT / "events" / "env.json").read_text())["Parameters"]
     environ = {**stack.environment("SendFunction"), **local, "AWS_LAMBDA_FUNCTION_NAME": "send"}
     settings = Settings.from_environ(environ)
@@ -70,9 +84,7 @@ def test_the_local_variables_make_a_chat_on_the_hosts_s2() -> None:
 
 def test_the_sample_configuration_can_be_deployed() -> None:
     """Parameters that samconfig.toml names exist."""
-    import tomllib
-
-    deploy = tomllib.loads((ROOT / "samconfig.toml").read_text())["default"]["deploy"]["parameters"]
+    deploy = SAMCONFIG["default"]["deploy"]["parameters"]
     assert deploy["capabilities"] == "CAPABILITY_IAM" and "parameter_overrides" not in deploy
     assert {*GIVEN, *AUTHS["Cognito"]} <= {*source()["Parameters"]}
 

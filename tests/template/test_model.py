@@ -139,9 +139,11 @@ def test_all_four_are_refused() -> None:
 @pytest.mark.parametrize("model", [SONNET, f"eu.{SONNET}", APPLICATION_PROFILE])
 def test_the_functions_call_the_model_that_was_named(model: str) -> None:
     """The library reads the setting as a model of Bedrock, colons and all, and takes the system prompt along."""
-    stack = Stack(**WITHOUT_MODEL, BedrockModel=model, BedrockSystem="Be brief.")
+    stack = Stack(**WITHOUT_MODEL, BedrockModel=model, SystemPrompt="Be brief.")
     environ = stack.environment("SendFunction")
     assert (environ["CHAT_MODEL"], environ["CHAT_SYSTEM"]) == (f"bedrock:{model}", "Be brief.")
+    other = Stack(**WITHOUT_MODEL, OpenaiModel="gpt-5", SystemPrompt="Be brief.").environment("SendFunction")
+    assert (other["CHAT_SYSTEM"], other["OPENAI_SYSTEM"], environ["OPENAI_SYSTEM"]) == ("", "Be brief.", "")
     answering = source_from_environ({**environ, "AWS_LAMBDA_FUNCTION_NAME": "send", "AWS_REGION": REGION})
     assert isinstance(answering, BedrockSource)
 

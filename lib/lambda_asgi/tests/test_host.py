@@ -79,6 +79,21 @@ next()
         assert host.output("f").splitlines() == ["410 410 400 202"]
 
 
+async def test_answers_without_a_name_can_be_let_through(tmp_path: Path) -> None:
+    """Runtimes that do not know the id run as on Lambda; a wrong id is refused all the same."""
+    script = """
+id = next()
+other = {"Lambda-Runtime-Invocation-Id": "other"}
+none = {"Lambda-Runtime-Invocation-Id": ""}
+say(respond(id, **other), respond(id, **none))
+next()
+"""
+    async with running(script, tmp_path, unnamed_answers=True) as host:
+        assert await (await host.invoke("f", {})).payload() == b"{}"
+        await host.at_rest("f")
+        assert host.output("f").splitlines() == ["410 202"]
+
+
 async def test_next_without_an_answer(tmp_path: Path) -> None:
     """Who asks for the next invocation without having answered this one is refused."""
     script = """

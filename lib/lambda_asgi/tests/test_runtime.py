@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,7 +16,7 @@ import pytest
 from lambda_asgi.testing import InvocationFailed, LambdaHost, Route, State
 from lambda_asgi.testing.gateway import event
 
-from .functions import function, noted
+from .functions import function, noted, open_gate
 
 PATHS = (
     *("/echo", "/work", "/parts", "/large", "/zeros", "/binary", "/raise", "/nothing"),
@@ -77,10 +76,11 @@ async def test_request_and_response(shared: Path, streaming: bool, front: str) -
 async def test_202_leaves_before_the_work_is_done(shared: Path) -> None:
     """The response is out at once; the environment is busy until the work is done, and frozen then."""
     async with hosted(shared) as (host, client):
-        response = await client.post("/work?name=a&seconds=0.5")
+        response = await client.post("/work?name=a&gate=work")
         assert response.status_code == 202
         assert noted(shared) == []
         assert host.environments("plain")[0].state is State.BUSY
+        open_gate(shared, "work")
         await host.at_rest("plain")
         assert noted(shared) == ["a done"]
 
@@ -90,6 +90,7 @@ async def test_work_handed_over_at_the_start(shared: Path) -> None:
     async with hosted(shared, environ={"WORK_AT_START": "1"}) as (host, client):
         assert (await client.get("/echo")).status_code == 201
         assert noted(shared) == []
+        open_gate(shared, "start")
         await host.at_rest("plain")
         assert noted(shared) == ["start done"]
 
@@ -97,8 +98,9 @@ async def test_work_handed_over_at_the_start(shared: Path) -> None:
 async def test_busy_environments_are_not_shared(shared: Path) -> None:
     """While work goes on behind a response, the next request gets an environment of its own, once."""
     async with hosted(shared) as (host, client):
-        await client.post("/work?name=a&seconds=1")
+        await client.post("/work?name=a&gate=work")
         first = (await client.get("/echo")).json()["pid"]
+        open_gate(shared, "work")
         await host.at_rest("plain")
         assert len(host.environments("plain")) == 2
         assert (await client.get("/echo")).json()["pid"] != first
@@ -118,12 +120,15 @@ async def test_an_environment_at_rest_is_frozen(shared: Path) -> None:
 
 
 async def test_parts_arrive_as_they_are_made(shared: Path) -> None:
-    """A streamed response's first part is read while the app still makes the others."""
+    """Each part of a streamed response is read before the app makes the next one."""
     async with hosted(shared, streaming=True) as (host, client):
-        async with client.stream("GET", "/parts?n=3&pause=0.3") as response:
-            seen = [(part, time.monotonic()) async for part in response.aiter_text()]
-        assert "".join(part for part, _ in seen) == "part 0\npart 1\npart 2\n"
-        assert len(seen) == 3
+        open_gate(shared, "0")
+        seen = []
+        async with client.stream("GET", "/parts?n=3&gates=1") as response:
+            async for part in response.aiter_text():
+                seen.append(part)
+                open_gate(shared, str(len(seen)))
+        assert seen == ["part 0\n", "part 1\n", "part 2\n"]
         assert host.environments("plain")[0].invocations == 1
 
 
@@ -287,31 +292,35 @@ async def test_other_events(shared: Path) -> None:
 async def test_a_managed_instance_for_one_at_a_time(shared: Path) -> None:
     """A Managed Instance may be set to one invocation at once; work holds up none, and SIGTERM comes all the same."""
     async with hosted(shared, concurrency=1, max_environments=1) as (host, client):
-        await client.post("/work?name=a&seconds=1")
+        await client.post("/work?name=a&gate=work")
         await host.at_rest("plain")
         assert (await client.get("/echo")).status_code == 201
         assert noted(shared) == []
         assert "no internal extension" not in host.output("plain")
+        open_gate(shared, "work")
         await until(lambda: noted(shared) == ["a done"])
 
 
 async def test_managed_instances(shared: Path) -> None:
     """With concurrency, invocations share one process, which is never frozen."""
     async with hosted(shared, concurrency=4, max_environments=1) as (host, client):
-        await client.post("/work?name=a&seconds=0.6")
-        slow = [asyncio.create_task(client.get("/sleep?seconds=0.4")) for _ in range(3)]
-        await asyncio.sleep(0.1)
+        await client.post("/work?name=a&gate=work")
+        slow = [asyncio.create_task(client.get("/sleep?gate=slow")) for _ in range(2)]
         echoed = (await client.get("/echo")).json()
-        assert {(await task).text for task in slow} == {"slept"}
         assert echoed["pid"] == host.environments("plain")[0].pid
+        assert not any(task.done() for task in slow) and noted(shared) == []
+        open_gate(shared, "slow")
+        open_gate(shared, "work")
+        assert {(await task).text for task in slow} == {"slept"}
         await until(lambda: noted(shared) == ["a done"])
 
 
 async def test_throttling(shared: Path) -> None:
     """When all environments allowed are busy, the client gets 429."""
     async with hosted(shared, max_environments=1) as (_, client):
-        await client.post("/work?name=a&seconds=1")
+        await client.post("/work?name=a&gate=work")
         assert (await client.get("/echo")).status_code == 429
+        open_gate(shared, "work")
 
 
 async def test_a_client_that_leaves_is_not_told(shared: Path) -> None:
@@ -359,7 +368,9 @@ async def test_responses_of_unusual_forms(shared: Path, streaming: bool) -> None
     """Header values that are no ASCII, answers to HEAD, and responses without a body get through."""
     async with hosted(shared, streaming=streaming) as (host, client):
         assert (await client.get("/names")).headers["x-name"] == "Grüße"
+        await host.at_rest("plain")
         assert (await client.head("/binary")).status_code == 200
+        await host.at_rest("plain")
         empty = await client.get("/no-content")
         assert (empty.status_code, empty.content) == (204, b"")
         await host.at_rest("plain")

@@ -44,6 +44,11 @@ def fetch(kind: str, variable: str, place: str) -> str:
     return value.strip()
 
 
+def forget() -> None:
+    """Drop every value, and the connections to where they come from."""
+    _provider.cache_clear()
+
+
 @cache
 def _provider(kind: str) -> BaseProvider:
     from aws_lambda_powertools.utilities import parameters

@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lambda_asgi import BrokenOff, drain, invocation, wait_until
+from lambda_asgi import BrokenOff, after_restore, before_snapshot, drain, invocation, wait_until
 
 from ..errors import BadRequest
 from ..settings import Delivery, Mode, Settings, open_log
@@ -25,6 +25,7 @@ from ..web.host import Host
 from ..web.owners import PUBLIC, Owner, Public, owned_stream
 from ..web.responses import BodyBroken
 from ..web.routes import PREFIX, ROUTES, Function, add_routes
+from . import secret_store
 from .owner import owner_of
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Service(Host):
 
     def __init__(self) -> None:
         self._apps = 0
+        self._released: list[str] = []
 
     @cached_property
     def settings(self) -> Settings:
@@ -125,6 +127,20 @@ class Service(Host):
         async with self.lifespan(app):
             yield
 
+    async def release(self) -> None:
+        """Let go of all that a snapshot must not hold: connections, and secrets that may be others at a restore."""
+        if "chat" in self.__dict__:
+            await self.__dict__.pop("chat").close()
+        if (close := getattr(self.__dict__.get("source"), "aclose", None)) is not None:
+            await close()
+        secret_store.forget()
+        self._released = [name for name in ("settings", "source") if self.__dict__.pop(name, None) is not None]
+
+    def renew(self) -> None:
+        """Make again what was let go of. Raises ConfigurationError."""
+        for name in (*self._released, "chat"):
+            getattr(self, name)
+
     def router(self, *functions: Function) -> APIRouter:
         """Return the routes that these functions serve."""
         router = APIRouter(prefix=PREFIX)
@@ -157,3 +173,5 @@ class _BreaksOff:
 
 
 service = Service()
+before_snapshot(service.release)
+after_restore(service.renew)

@@ -6,6 +6,7 @@
 from .background import Background, drain, wait_until
 from .context import Invocation, LambdaContext, invocation
 from .errors import BrokenOff, InitError, LambdaAsgiError, RuntimeApiError, StreamBroken, UnknownEvent
+from .snapstart import after_restore, before_snapshot
 
 __all__ = [
     "Background",
@@ -17,6 +18,8 @@ __all__ = [
     "RuntimeApiError",
     "StreamBroken",
     "UnknownEvent",
+    "after_restore",
+    "before_snapshot",
     "drain",
     "invocation",
     "wait_until",

@@ -2,6 +2,7 @@
 
 * LambdaAsgiError
   * InitError: the function cannot start; the message says what to set
+  * RestoreFailed: a hook after a restore failed
   * UnknownEvent: an event that is not an HTTP request
   * RuntimeApiError: the Runtime API refused a call, or is gone
     * TooLate: the invocation was given up before its answer came
@@ -32,6 +33,10 @@ class LambdaAsgiError(Exception):
 
 class InitError(LambdaAsgiError):
     """The function cannot start. The message names the setting to change."""
+
+
+class RestoreFailed(LambdaAsgiError):
+    """A hook that runs after a restore from a snapshot failed: this environment cannot be used."""
 
 
 class UnknownEvent(LambdaAsgiError):

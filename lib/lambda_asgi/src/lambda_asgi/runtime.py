@@ -18,18 +18,19 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 from . import logs
 from .background import Background, background
 from .context import EXTENSION, Invocation, LambdaContext
-from .errors import InitError, RuntimeApiError, TooLate, UnknownEvent
+from .errors import InitError, RestoreFailed, RuntimeApiError, TooLate, UnknownEvent
 from .events import HttpEvent
 from .exchange import App, Exchange
 from .lifespan import Lifespan
 from .replies import BufferedReply, StreamedReply
 from .runtime_api import Extension, Next, RuntimeApi
 from .settings import Settings
+from .snapstart import hooks
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,8 @@ At that half a response that is not there yet is given up, so that its client he
 margin is a half.
 """
 
+_SNAPSHOT_PATIENCE: Final = 60.0
+"""Seconds that work handed over while the function starts may take before a snapshot; init may take 130 s then."""
 
 _NEXT_PAUSES: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds between attempts to get the next invocation on Managed Instances."""
@@ -86,21 +89,23 @@ class Runtime:
             await self._register()
             app = find_app()
             lifespan = Lifespan(app)
-            starting = asyncio.create_task(lifespan.startup())
+            starting = asyncio.create_task(self._start(lifespan))
             await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not starting.done():
                 await self._end([starting], lifespan)
                 return 0
-            starting.result()
+            loops = starting.result()
+        except RestoreFailed as failed:
+            logger.exception("the function cannot be restored")
+            await self._api.restore_error(failed.__cause__ or failed)
+            return 1
         except Exception as error:
             logger.exception("the function cannot start")
             await self._api.init_error(error)
             return 1
-        loops = [
+        loops += [
             asyncio.create_task(self._serve(app, lifespan), name="serve") for _ in range(self._settings.concurrency)
         ]
-        if self._extension is not None:
-            loops.append(asyncio.create_task(self._rest(self._extension), name="extension"))
         await asyncio.wait({*loops, stopping}, return_when=asyncio.FIRST_COMPLETED)
         for task in loops:
             if task.done():
@@ -108,6 +113,27 @@ class Runtime:
         stopping.cancel()
         await self._end(loops, lifespan)
         return 0 if self._stop.is_set() else 1
+
+    async def _start(self, lifespan: Lifespan) -> list[asyncio.Task[None]]:
+        """Start the app and the extension, and with SnapStart wait for a restore; return the extension's task, if any.
+
+        Raises InitError, RestoreFailed and what a hook before the snapshot raises.
+        """
+        await lifespan.startup()
+        if self._settings.snap_start:
+            await self._work.drain(_SNAPSHOT_PATIENCE)
+            await hooks.run_before_snapshot()
+        loops = []
+        if self._extension is not None:
+            # Lambda takes its snapshot when the extensions are at rest, too.
+            loops.append(asyncio.create_task(self._rest(self._extension), name="extension"))
+        if self._settings.snap_start:
+            await self._api.restore_next()
+            try:
+                await hooks.run_after_restore()
+            except Exception as error:
+                raise RestoreFailed("A hook after the restore failed.") from error
+        return loops
 
     async def _register(self) -> None:
         """Become an extension; where that is not possible, the runtime itself waits for the work."""
@@ -204,7 +230,7 @@ class Runtime:
         left = max(0.0, deadline - asyncio.get_running_loop().time())
         await self._work.drain(left - margin, grace=min(margin, left) / 2)
 
-    async def _end(self, loops: Sequence[asyncio.Task[None]], lifespan: Lifespan) -> None:
+    async def _end(self, loops: Sequence[asyncio.Task[Any]], lifespan: Lifespan) -> None:
         """SIGTERM: what is pending gets what is left, then everything is let go of."""
         left = self._settings.shutdown
         await self._work.drain(left / 4, grace=left / 2)

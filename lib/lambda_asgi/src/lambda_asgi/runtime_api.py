@@ -87,6 +87,14 @@ class RuntimeApi:
         """Report that the function cannot start. The process must end after it."""
         await self._report(f"{_RUNTIME}/init/error", error)
 
+    async def restore_next(self) -> None:
+        """Say that init is over, and wait to be restored: Lambda takes its snapshot of the process in here."""
+        _check(await self._connection.request("GET", f"{_RUNTIME}/restore/next", seconds=None), "The restore")
+
+    async def restore_error(self, error: BaseException) -> None:
+        """Report that the function cannot be restored. The process must end after it."""
+        await self._report(f"{_RUNTIME}/restore/error", error)
+
     async def close(self) -> None:
         """Close the connection."""
         await self._connection.close()

@@ -19,8 +19,8 @@ class Settings:
     ``runtime_api`` is host and port of the Runtime API; ``handler`` the function's handler setting; ``app`` names the
     ASGI app, ``module:attribute``; ``streaming`` says that responses are streamed; ``base_path`` is taken off the
     front of every path; ``managed_instances`` says that the environment is never frozen, so that work behind responses
-    needs nobody's leave; ``concurrency`` is how many invocations may run at once there; ``shutdown`` the seconds from
-    SIGTERM to the end.
+    needs nobody's leave; ``concurrency`` is how many invocations may run at once there; ``snap_start`` says that Lambda
+    takes a snapshot at the end of init; ``shutdown`` is the seconds from SIGTERM to the end.
     """
 
     runtime_api: tuple[str, int]
@@ -29,6 +29,7 @@ class Settings:
     base_path: str = "/"
     managed_instances: bool = False
     concurrency: int = 1
+    snap_start: bool = False
     shutdown: float = 0.4
     log_format: str = "Text"
     log_level: str = "INFO"
@@ -46,6 +47,7 @@ class Settings:
             base_path=environ.get("LAMBDA_ASGI_BASE_PATH") or "/",
             managed_instances=bool(environ.get("AWS_LAMBDA_MAX_CONCURRENCY")),
             concurrency=_number(environ, "AWS_LAMBDA_MAX_CONCURRENCY", 1),
+            snap_start=environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start",
             shutdown=_number(environ, "LAMBDA_ASGI_SHUTDOWN_MS", 400) / 1000,
             log_format=environ.get("AWS_LAMBDA_LOG_FORMAT") or "Text",
             log_level=(environ.get("AWS_LAMBDA_LOG_LEVEL") or environ.get("LOG_LEVEL") or "INFO").upper(),

@@ -26,9 +26,15 @@ def note(text):
         file.write(f"{text}\n")
 
 
-async def work(name, seconds):
+async def gate(name):
+    """Wait until the test opens this gate: a file beside the notes."""
+    while not SHARED.with_name(f"gate-{name}").exists():
+        await asyncio.sleep(0.02)
+
+
+async def work(name, waiting):
     try:
-        await asyncio.sleep(seconds)
+        await waiting
         note(f"{name} done")
     except asyncio.CancelledError:
         note(f"{name} cancelled")
@@ -67,12 +73,15 @@ async def app(scope, receive, send):
         await send({**head, "status": 201})
         await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
     elif path == "/work":
-        wait_until(work(query["name"], float(query["seconds"])))
+        waiting = gate(query["gate"]) if "gate" in query else asyncio.sleep(float(query["seconds"]))
+        wait_until(work(query["name"], waiting))
         await send({**head, "status": 202})
         await send({"type": "http.response.body"})
     elif path == "/parts":
         await send(head)
         for index in range(int(query["n"])):
+            if "gates" in query:
+                await gate(index)
             await send({"type": "http.response.body", "body": f"part {index}\n".encode(), "more_body": True})
             await asyncio.sleep(float(query.get("pause", 0)))
         if "fail" in query:
@@ -119,7 +128,7 @@ async def app(scope, receive, send):
         await send({**head, "status": 204, "headers": []})
         await send({"type": "http.response.body"})
     elif path == "/sleep":
-        await asyncio.sleep(float(query["seconds"]))
+        await (gate(query["gate"]) if "gate" in query else asyncio.sleep(float(query["seconds"])))
         await send(head)
         await send({"type": "http.response.body", "body": b"slept"})
     elif path == "/block":
@@ -145,7 +154,7 @@ async def lifespan(scope, receive, send):
         note("starting")
         await asyncio.sleep(60)
     if os.environ.get("WORK_AT_START"):
-        wait_until(work("start", 0.5))
+        wait_until(work("start", gate("start")))
     scope["state"]["started"] = True
     await send({"type": "lifespan.startup.complete"})
     await receive()

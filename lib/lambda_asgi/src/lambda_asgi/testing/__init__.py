@@ -1,6 +1,7 @@
 """For tests of functions: Lambda on this machine, with freezing, scaling, streaming, time-outs and crashes."""
 
-from .environment import Environment, Function, State
+from .environment import Environment, State
+from .function import Function
 from .host import Authorizer, LambdaHost, Route
 from .invocations import Invocation, InvocationFailed
 

@@ -11,49 +11,31 @@ import signal
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
+from .function import MAX_PAYLOAD, Function
 from .http_server import Disconnected, HttpServer, Request, Response
 from .invocations import Invocation, InvocationFailed
+from .refusals import refuse, too_late
 
 logger = logging.getLogger(__name__)
 
 INIT_SECONDS: Final = 10.0
-MAX_PAYLOAD: Final = 6_291_556
-"""Bytes of an event, and of a whole response."""
-
-
-@dataclass(frozen=True, slots=True)
-class Function:
-    """A function as it would be deployed.
-
-    ``command`` is what Lambda would execute (the exec wrapper and the interpreter, say), ``task_root`` the folder of
-    its code, ``timeout`` the seconds of one invocation with all that goes on behind it, ``shutdown`` those from SIGTERM
-    to SIGKILL. ``url`` opens a function URL. ``concurrency`` makes its environments Managed Instances: that many
-    invocations at once, never frozen, and not ended by a time-out.
-    """
-
-    name: str
-    handler: str
-    task_root: Path
-    command: Sequence[str]
-    environ: Mapping[str, str] = field(default_factory=dict)
-    timeout: float = 30.0
-    shutdown: float = 0.5
-    max_environments: int = 10
-    concurrency: int | None = None
-    url: Literal["buffered", "streaming"] | None = None
+RESTORE_SECONDS: Final = 10.0
 
 
 class State(enum.Enum):
     """What an environment does."""
 
     INIT = enum.auto()
-    """It starts. Next: IDLE, once runtime and extensions wait for their first events."""
+    """It starts. Next: IDLE, once runtime and extensions wait for their first events; with SnapStart SNAPSHOT."""
+    SNAPSHOT = enum.auto()
+    """Init is over, and it waits to be restored, frozen. Next: RESTORING."""
+    RESTORING = enum.auto()
+    """It does what has to be done after a restore. Next: IDLE."""
     IDLE = enum.auto()
     """All wait for events; frozen, but for Managed Instances. Next: BUSY, by an invocation."""
     BUSY = enum.auto()
@@ -84,6 +66,7 @@ class Environment:
         self._timer: asyncio.TimerHandle | None = None
         self._watch: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
+        self._restored: asyncio.Future[None] | None = None
         self._began = 0.0
         self._last: Invocation | None = None
 
@@ -107,29 +90,13 @@ class Environment:
         """Start the process and wait until it is at rest. Raises InvocationFailed ("init")."""
         await self._server.__aenter__()
         function = self.function
-        environ = {
-            "PATH": os.environ.get("PATH", ""),
-            "LANG": "en_US.UTF-8",
-            "TZ": ":UTC",
-            "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._server.port}",
-            "AWS_LAMBDA_FUNCTION_NAME": function.name,
-            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
-            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-            "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
-            "AWS_LAMBDA_LOG_STREAM_NAME": uuid.uuid4().hex,
-            "LAMBDA_TASK_ROOT": str(function.task_root),
-            "_HANDLER": function.handler,
-            **({"AWS_LAMBDA_MAX_CONCURRENCY": str(function.concurrency)} if self.managed else {}),
-            **function.environ,
-        }
         self._began = time.monotonic()
         try:
             with self._output.open("ab") as output:
                 self._process = await asyncio.create_subprocess_exec(
                     *function.command,
                     cwd=function.task_root,
-                    env=environ,
+                    env=function.variables(self._server.port),
                     stdout=output,
                     stderr=output,
                     start_new_session=True,
@@ -138,14 +105,28 @@ class Environment:
             self.state = State.DEAD
             raise InvocationFailed("init", f"{function.command[0]} cannot be executed: {error}") from error
         self._watch = asyncio.create_task(self._wait_for_end())
+        await self._until_ready("init", INIT_SECONDS)
+        if self.state is State.SNAPSHOT:
+            await asyncio.sleep(function.snap_start or 0.0)
+            await self._restore()
+
+    async def _until_ready(self, phase: str, seconds: float) -> None:
         try:
-            async with asyncio.timeout(INIT_SECONDS):
+            async with asyncio.timeout(seconds):
                 await self._ready.wait()
         except TimeoutError:
-            self.failure = f"init took over {INIT_SECONDS:g} s"
+            self.failure = f"{phase} took over {seconds:g} s"
         if self.failure or self.state is State.DEAD:
             self.kill()
-            raise InvocationFailed("init", self.failure or "the process ended")
+            raise InvocationFailed(phase, self.failure or "the process ended")
+
+    async def _restore(self) -> None:
+        assert self._restored is not None
+        self._ready.clear()
+        self.state = State.RESTORING
+        self._signal(signal.SIGCONT)
+        self._restored.set_result(None)
+        await self._until_ready("restore", RESTORE_SECONDS)
 
     def give(self, invocation: Invocation) -> None:
         """Hand over an invocation; only when ``free``."""
@@ -221,13 +202,20 @@ class Environment:
     def _settle(self) -> None:
         """Freeze it if everything in it waits for an event."""
         resting = len(self._runtimes) >= (self.function.concurrency or 1)
+        if self.state is State.INIT and self._restored is not None:
+            if len(self._resting) == len(self._extensions):
+                self.init_seconds = time.monotonic() - self._began
+                self.state = State.SNAPSHOT
+                self._signal(signal.SIGSTOP)
+                self._ready.set()
+            return
         if not resting or len(self._resting) < len(self._extensions) or self.state in (State.ENDING, State.DEAD):
             if self.managed and self._runtimes:
                 self._changed()
             return
         if self.state is State.INIT:
             self.init_seconds = time.monotonic() - self._began
-            self._ready.set()
+        self._ready.set()
         if self._timer is not None:
             self._timer.cancel()
         self._running.clear()
@@ -244,20 +232,42 @@ class Environment:
                 await self._respond(request, response, self._running.get(request_id))
             case "POST", ["2018-06-01", "runtime", "invocation", request_id, "error"]:
                 await self._error(request, response, self._running.get(request_id))
-            case "POST", ["2018-06-01", "runtime", "init", "error"]:
-                self.failure = (await request.body()).decode()
-                await response.whole(202)
+            case "GET", ["2018-06-01", "runtime", "restore", "next"]:
+                await self._wait_for_restore(request, response)
+            case "POST", ["2018-06-01", "runtime", "init" | "restore" as phase, "error"]:
+                await self._report(request, response, phase)
             case "POST", ["2020-01-01", "extension", "register"]:
                 await self._register(request, response)
             case "GET", ["2020-01-01", "extension", "event", "next"]:
                 await self._rest(request, response)
             case _:
-                await _refuse(response, 404, "NotFound", f"{request.method} {request.target}")
+                await refuse(response, 404, "NotFound", f"{request.method} {request.target}")
+
+    async def _report(self, request: Request, response: Response, phase: str) -> None:
+        said = (await request.body()).decode()
+        if self.state is not (State.INIT if phase == "init" else State.RESTORING):
+            await refuse(response, 403, "InvalidStateTransition", f"this is not the {phase} phase")
+            return
+        self.failure = said
+        await response.whole(202)
+
+    async def _wait_for_restore(self, request: Request, response: Response) -> None:
+        await request.body()
+        if self.function.snap_start is None or self._restored is not None:
+            await refuse(response, 403, "InvalidStateTransition", "there is no snapshot to be restored from")
+            return
+        self._restored = asyncio.get_running_loop().create_future()
+        self._settle()
+        await self._restored
+        await response.whole(200)
 
     async def _next(self, request: Request, response: Response) -> None:
         await request.body()
+        if self.function.snap_start is not None and self.state is State.INIT:
+            await refuse(response, 403, "InvalidStateTransition", "with SnapStart, restore/next comes first")
+            return
         if not self.managed and not all(invocation.begun for invocation in self._running.values()):
-            await _refuse(response, 403, "InvalidStateTransition", "an invocation has no response yet")
+            await refuse(response, 403, "InvalidStateTransition", "an invocation has no response yet")
             return
         waiting: asyncio.Future[Invocation] = asyncio.get_running_loop().create_future()
         self._runtimes.append(waiting)
@@ -277,16 +287,16 @@ class Environment:
         )
 
     async def _respond(self, request: Request, response: Response, invocation: Invocation | None) -> None:
-        if await _too_late(request, response, invocation):
+        if await too_late(request, response, invocation, unnamed=self.function.unnamed_answers):
             return
         if invocation is None or invocation.begun:
             await request.body()
-            await _refuse(response, 400, "InvalidRequestID", "no such invocation is waiting for a response")
+            await refuse(response, 400, "InvalidRequestID", "no such invocation is waiting for a response")
             return
         if request.header("lambda-runtime-function-response-mode").lower() != "streaming":
             payload = await request.body()
             if len(payload) > MAX_PAYLOAD:
-                await _refuse(response, 413, "RequestEntityTooLarge", "the response is over the limit")
+                await refuse(response, 413, "RequestEntityTooLarge", "the response is over the limit")
                 return
             invocation.begin(streaming=False)
             await invocation.add(payload)
@@ -306,11 +316,11 @@ class Environment:
         await response.whole(202, [("Content-Type", "application/json")], b'{"status":"OK"}')
 
     async def _error(self, request: Request, response: Response, invocation: Invocation | None) -> None:
-        if await _too_late(request, response, invocation):
+        if await too_late(request, response, invocation, unnamed=self.function.unnamed_answers):
             return
         said = (await request.body()).decode()
         if invocation is None or invocation.begun:
-            await _refuse(response, 400, "InvalidRequestID", "no such invocation is waiting for a response")
+            await refuse(response, 400, "InvalidRequestID", "no such invocation is waiting for a response")
             return
         invocation.fail("error", said)
         await response.whole(202, [("Content-Type", "application/json")], b'{"status":"OK"}')
@@ -318,13 +328,13 @@ class Environment:
     async def _register(self, request: Request, response: Response) -> None:
         events = json.loads(await request.body()).get("events", [])
         if self.state is not State.INIT or self._runtimes:
-            await _refuse(response, 403, "Extension.RegistrationClosed", "init is over")
+            await refuse(response, 403, "Extension.RegistrationClosed", "init is over")
         elif "SHUTDOWN" in events:
-            await _refuse(
+            await refuse(
                 response, 403, "ShutdownEventNotSupportedForInternalExtension", "SHUTDOWN is for external ones"
             )
         elif self.managed and events:
-            await _refuse(response, 403, "Extension.InvalidEventType", "No events allowed for internal extensions")
+            await refuse(response, 403, "Extension.InvalidEventType", "No events allowed for internal extensions")
         else:
             identifier = str(uuid.uuid4())
             self._extensions[identifier] = events
@@ -335,30 +345,9 @@ class Environment:
         await request.body()
         identifier = request.header("lambda-extension-identifier")
         if identifier not in self._extensions:
-            await _refuse(response, 403, "Extension.UnknownExtensionIdentifier", "register first")
+            await refuse(response, 403, "Extension.UnknownExtensionIdentifier", "register first")
             return
         waiting: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._resting[identifier] = waiting
         self._settle()
         await response.whole(200, [("Content-Type", "application/json")], json.dumps(await waiting).encode())
-
-
-async def _too_late(request: Request, response: Response, invocation: Invocation | None) -> bool:
-    """Refuse an answer that names another invocation than the one that runs under this request id.
-
-    Lambda does not check an answer that names none, but this host does: it would show up nowhere else.
-    """
-    given = request.header("lambda-runtime-invocation-id")
-    if invocation is None or given == invocation.invocation_id:
-        return False
-    await request.body()
-    if given:
-        await _refuse(response, 410, "InvokeTimeout", "the invocation was given up")
-    else:
-        await _refuse(response, 400, "InvalidRequest", "Lambda-Runtime-Invocation-Id is missing")
-    return True
-
-
-async def _refuse(response: Response, status: int, kind: str, message: str) -> None:
-    payload = {"errorType": kind, "errorMessage": message}
-    await response.whole(status, [("Content-Type", "application/json")], json.dumps(payload).encode())

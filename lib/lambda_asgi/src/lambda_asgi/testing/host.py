@@ -18,7 +18,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from . import gateway
-from .environment import MAX_PAYLOAD, Environment, Function, State
+from .environment import Environment, State
+from .function import MAX_PAYLOAD, Function
 from .gateway import Front, HttpAnswer
 from .http_server import Disconnected, HttpServer, Request, Response
 from .invocations import Invocation, InvocationFailed

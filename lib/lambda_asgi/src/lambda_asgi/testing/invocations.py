@@ -14,7 +14,10 @@ _MOST_PARTS: Final = 64
 
 
 class InvocationFailed(Exception):
-    """The function gave no whole answer. ``kind``: "error", "crash", "timeout", "init", "throttled" or "large"."""
+    """The function gave no whole answer.
+
+    ``kind`` is "error", "crash", "timeout", "init", "restore", "throttled" or "large".
+    """
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(f"{kind}: {message}")

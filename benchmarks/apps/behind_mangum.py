@@ -1,0 +1,7 @@
+"""The app behind Mangum."""
+
+from mangum import Mangum
+
+from .streaming import app
+
+handler = Mangum(app, lifespan="off")
