@@ -16,7 +16,7 @@ from .deployment import ROUTES, authorizer, deployed, functions
 
 pytestmark = pytest.mark.timeout(240)
 
-DEMO = {"CHAT_SOURCE": "", "CHAT_LEASE_MS": "3000"}
+DEMO = {"CHAT_SOURCE": "", "CHAT_MODEL": "demo", "CHAT_LEASE_MS": "3000"}
 
 
 async def check(url: str, *options: str) -> tuple[int | None, str]:
