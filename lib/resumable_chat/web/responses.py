@@ -78,7 +78,7 @@ async def body(reading: Reading, *, live: bool, ends_at: float | None, form: For
     except ChatError as error:
         logger.warning("a replay was broken off: %s", error)
         raise BodyBroken(str(error)) from error
-    except (BodyBroken, OSError):
+    except BodyBroken:
         raise
     except Exception as error:
         logger.exception("a replay failed")
