@@ -70,6 +70,7 @@ export async function startServer(environ = {}) {
     /** The end of what the server wrote to its standard error. */
     complaints: () => complaints,
     kill: () => end('SIGKILL'),
+    stop: () => end('SIGTERM'),
     async close() {
       await end('SIGTERM')
       await rm(folder, { recursive: true, force: true })
