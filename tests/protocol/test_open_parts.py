@@ -216,6 +216,6 @@ def test_what_closes_a_generation_fits_one_append() -> None:
         parts.feed(text_start("\ud83d" * 500 + str(index)), 1)
         parts.feed({"type": "RUN_STARTED", "runId": "\ud83d" * 500 + str(index)}, 1)
     parts.feed(text_start("x" * MAX_BATCH_BYTES), 1)
-    closing = parts.end(Ending(Outcome.FAILED, error="x" * 1_000), 2)
+    closing = parts.end(Ending(Outcome.FAILED, error="\ud83d" * MAX_BATCH_BYTES), 2)
     assert len(closing) < MAX_BATCH_RECORDS - 100
     assert sum(len(encode(chunk)) for chunk in closing) < MAX_BATCH_BYTES - 100_000
