@@ -120,6 +120,20 @@ test('a tool of the client is run by it, and the answer goes on with its result'
   assert.deepEqual(page.errors, [])
 })
 
+test('a reload while the answer to a tool goes on keeps the message that called it', async () => {
+  const id = chat()
+  const where = { __toolSide: 'client', name: 'where', description: 'Where am I?', execute: () => 'here' }
+  let page = open(id, { client: { tools: [where] } })
+  page.send('ask count 60 every 20')
+  await until('the answer goes on', () => page.text().includes('5 '))
+  page = page.reload()
+  const device = open(id)
+  await until('the reloaded page has joined', () => page.client.getIsLoading() && page.text().includes('5 '))
+  const messages = await agree(id, page, device)
+  assert.deepEqual(messages.map(({ role }) => role), ['user', 'assistant', 'assistant'])
+  assert.deepEqual([...page.errors, ...device.errors], [])
+})
+
 test('an interrupt is asked for once more after a reload, and its answer reaches the model', async () => {
   const id = chat()
   const book = { __toolSide: 'server', name: 'book', description: 'Books', needsApproval: true }
