@@ -99,14 +99,22 @@ test('an answer that fails says why, live and after a reload', async () => {
   await agree(id, page)
 })
 
-test('the message before an edit is answered again', async () => {
+test('the last message is answered again, also when it was edited', async () => {
   const id = chat()
   const page = open(id)
   await page.send('count 1')
   await page.send('count 2')
+  const [, , asked, first] = await agree(id, page)
   await page.client.reload()
-  const messages = await agree(id, page, open(id))
-  assert.equal(messages.length, 4)
+  const again = await agree(id, page, open(id))
+  assert.deepEqual([again.length, again[2]], [4, asked])
+  assert.notEqual(again[3].id, first.id)
+  const edited = { ...asked, parts: [{ type: 'text', content: 'count 5' }] }
+  page.client.setMessagesManually([...page.client.getMessages().slice(0, 2), edited])
+  await page.client.reload()
+  const messages = await agree(id, open(id))
+  assert.deepEqual([messages.length, messages[2].parts], [4, edited.parts])
+  assert.match(page.text(), /5 of 2\.$/)
 })
 
 test('a tool of the client is run by it, and the answer goes on with its result', async () => {
