@@ -79,6 +79,8 @@ class OpenParts:
         self.settled = False
         """The chunk fed last was a terminal after which nothing is owed."""
         self._blank = True
+        self._went_on = False
+        """The answer went on after the last terminal."""
         self._told: object = None
         """The outcome that a message carries already."""
         self._told_on: dict[str, None] = {}
@@ -126,6 +128,7 @@ class OpenParts:
         message_id = _string(chunk, "messageId")
         if message_id in self._asked:
             return
+        self._went_on = True
         self._told = None
         self.assistant = self.assistant or message_id
         delta = chunk.get("delta")
@@ -153,6 +156,7 @@ class OpenParts:
             if chunk.get("name") not in ("structured-output.start", "structured-output.complete", "ui-resource"):
                 return
         self._blank = False
+        self._went_on = True
         self._told = None
         self.assistant = self.assistant or _string(chunk, "parentMessageId")
 
@@ -168,6 +172,7 @@ class OpenParts:
 
     def _run_ended(self, chunk: Chunk) -> None:
         self._last = chunk
+        self._went_on = False
         run_id = _string(chunk, "runId")
         if run_id is None and chunk["type"] == "RUN_ERROR":
             self.runs.clear()
@@ -201,9 +206,12 @@ class OpenParts:
         return not self.runs.keys() - {_string(terminal, "runId")}
 
     def resolve(self, ending: Ending) -> Ending:
-        """Return how the generation ends if it ends like this now: its own terminal, if it came last, has said so."""
+        """Return how the generation ends if it ends like this now: its own terminal, if it came last, has said so.
+
+        A failure or a stop behind that terminal leaves a whole answer whole, but not one that went on after it.
+        """
         own = self._last
-        if own is None or self.runs:
+        if own is None or self.runs or (self._went_on and ending.outcome is not Outcome.FINISHED):
             return ending
         if not _hangs(own):
             return ending_of(own)
