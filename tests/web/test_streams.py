@@ -161,7 +161,7 @@ def test_what_nobody_wrote_is_not_followed() -> None:
 
 
 def test_a_run_of_another_process_is_found_at_once() -> None:
-    """Even if this process has followed the chat for long, and has not heard of the run yet."""
+    """Even if this process has followed the chat for long, and has not heard of the run yet; so are its messages."""
 
     async def act(chat: ResumableChat, log: VirtualLog) -> None:
         log.add(*RUNNING)
@@ -170,6 +170,9 @@ def test_a_run_of_another_process_is_found_at_once() -> None:
         log.add("end-0", OURS, *turn(message("v"), run_id="new"))
         found = await chat.streams.follow("s", Wanted(run_id="new"), TanStackRun())
         assert found is not None
+        log.add("end-0", OURS, *turn(message("w"), run_id="newest"))
+        document = await chat.streams.document("s", TanStackChat())
+        assert b'{"runId":"newest"}' in b"".join([bytes(part) async for part in document.body_iterator])  # type: ignore[arg-type]
         for response in (held, found):
             await response.body_iterator.aclose()  # type: ignore[union-attr]
 
