@@ -12,8 +12,11 @@ from resumable_chat.engine.capacity import Capacity
 from resumable_chat.engine.following import GIVE_UP_AFTER
 from resumable_chat.engine.subscription import SubscriberCut, Subscription
 from resumable_chat.engine.tail import Tail, TailOptions
+from resumable_chat.engine.wanted import Wanted
 from resumable_chat.errors import LogUnavailable, Overloaded
 from resumable_chat.protocol.records import fence_token
+from resumable_chat.protocol.tokens import key_of
+from resumable_chat.view.view import View
 from resumable_chat.wire.s2 import S2Generation, S2Session
 
 from ..logs import OURS, VirtualLog, answer, body, events_in, message, turn
@@ -491,24 +494,50 @@ def test_a_take_over_ends_the_readers_of_the_run_it_replaced() -> None:
     scene(act)
 
 
+def test_a_wire_format_that_fails_costs_its_own_readers_alone(caplog: pytest.LogCaptureFixture) -> None:
+    """They have to come back; the traceback is in the log."""
+
+    class Failing(S2Generation):
+        def live(self, view: View, events: Any) -> Any:
+            raise ZeroDivisionError
+
+    async def act(log: VirtualLog) -> None:
+        log.add(OURS, *answer("a", "r", "1", finish=False))
+        tail = tail_of(log, session=False)
+        unlucky = await tail.subscribe_answer(Failing())
+        reader = await tail.subscribe_answer(GENERATION)
+        assert unlucky is not None and reader is not None
+        log.add(text("2"), {"type": "RUN_FINISHED", "runId": "r"}, "end-0")
+        received = b""
+        while not reader.is_over:
+            received += body(await reader.get(5))
+        assert events_in(received)[-1][1]["type"] == "RUN_FINISHED"
+        with pytest.raises(SubscriberCut):
+            await unlucky.get(5)
+
+    scene(act)
+    assert any(record.exc_info for record in caplog.records)
+
+
 def test_a_generation_is_found_by_its_start_its_run_or_a_cursor() -> None:
     """Nothing is subscribed to if it is not the newest one."""
 
     async def act(log: VirtualLog) -> None:
-        log.add(OURS + ".keyofrun0001", *answer("a", "r", "1"), "end-0")
+        log.add(f"{OURS}.{key_of('known')}", *answer("a", "r", "1"), "end-0")
         tail = tail_of(log, session=False)
-        for options, found in (
-            ({}, False),
-            ({"start": 0}, True),
-            ({"start": 3}, False),
-            ({"run_key": "keyofrun0001"}, True),
-            ({"run_key": "another"}, False),
-            ({"cursor": 3}, True),
-            ({"cursor": 0}, False),
-            ({"cursor": 6}, False),
+        for wanted, cursor, found in (
+            (Wanted(), None, False),
+            (Wanted(start=0), None, True),
+            (Wanted(start=3), None, False),
+            (Wanted(run_id="known"), None, True),
+            (Wanted(run_id="r"), None, True),
+            (Wanted(run_id="another"), None, False),
+            (Wanted(), 3, True),
+            (Wanted(), 0, False),
+            (Wanted(), 6, False),
         ):
-            subscription = await tail.subscribe_answer(GENERATION, **options)  # type: ignore[arg-type]
-            assert (subscription is not None) is found, options
+            subscription = await tail.subscribe_answer(GENERATION, cursor, wanted)
+            assert (subscription is not None) is found, (wanted, cursor)
             if subscription is not None:
                 assert not subscription.is_over
                 await subscription.get(5)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,19 +13,23 @@ from typing import Final
 
 from ..errors import LogError, LogUnavailable
 from ..log.port import Log
-from ..protocol import tokens
 from ..protocol.silence import Silence
 from ..view.events import Event, Skipped, TurnEnded
-from ..view.generation import Generation
 from ..view.view import View
 from .capacity import Capacity
 from .following import GIVE_UP_AFTER, Follower
 from .reaping import Reaper
 from .subscription import Subscription, Wire
+from .wanted import Wanted, read_generation
 
 logger = logging.getLogger(__name__)
 
 SHUTTING_DOWN: Final = "the server is shutting down"
+
+NEWEST: Final = Wanted()
+
+_TAIL: Final = sys.maxsize
+"""As a cursor: everything that the log holds now, also what another process has just written."""
 
 _CLOSE_SECONDS: Final = 5.0
 """Seconds that followers have to leave the log when the server ends."""
@@ -83,21 +89,45 @@ class Tail:
                 return self._add(subscription)
 
     async def subscribe_answer(
-        self, wire: Wire, cursor: int | None = None, *, start: int | None = None, run_key: str | None = None
+        self, wire: Wire, cursor: int | None = None, wanted: Wanted = NEWEST
     ) -> Subscription | None:
-        """Return a subscription to one generation, from the cursor or its start on.
+        """Return a subscription to one generation, from the cursor or its start on; None if there is no such one.
 
-        That is the one opened at ``start`` or for the run with this key, if given; else the running one, or the one
-        that ended after the cursor. None if there is no such generation. Raises LogUnavailable, or Overloaded.
+        Raises LogUnavailable, or Overloaded.
         """
         async with self._entered() as admitted:
-            await self._reach(start + 1 if start is not None else None)
+            await self._reach(wanted.start + 1 if wanted.start is not None else _TAIL)
             async with self._follower.moved:
                 newest = self.view.generation
-                if newest is None or not _is_wanted(newest, cursor, start, run_key):
-                    return None
-                subscription = Subscription(wire, wire.opening(self.view, cursor), start=newest.start)
-                if not newest.running:
+                if newest is not None and wanted.is_met_by(newest, cursor, time.time()):
+                    subscription = Subscription(wire, wire.opening(self.view, cursor), start=newest.start)
+                    if not newest.running:
+                        subscription.end()
+                    admitted.append(subscription)
+                    return self._add(subscription)
+                start = wanted.is_met_before(self.view)
+            earlier = await read_generation(self._log, self._stream, start) if start is not None else None
+            if earlier is None:
+                return None
+            subscription = Subscription(wire, wire.opening(earlier, cursor), start=start)
+            subscription.end()
+            admitted.append(subscription)
+            return self._add(subscription)
+
+    async def subscribe_until_idle(self, wire: Wire, *, follow: bool = True) -> Subscription:
+        """Return a subscription to the whole chat, as it is now, and ``follow`` the running generation to its end.
+
+        Raises LogUnavailable, or Overloaded.
+        """
+        async with self._entered() as admitted:
+            await self._reach(_TAIL)
+            async with self._follower.moved:
+                if wire.needs_messages(()):
+                    await self._encode_messages()
+                newest = self.view.generation
+                start = newest.start if follow and newest is not None and newest.running else None
+                subscription = Subscription(wire, wire.opening(self.view, None), start=start)
+                if start is None:
                     subscription.end()
                 admitted.append(subscription)
                 return self._add(subscription)
@@ -151,6 +181,8 @@ class Tail:
         A cursor ahead of the view comes from a process that saw more of the log. Raises LogUnavailable.
         """
         assert self._caught_up is not None
+        if not self._caught_up.done() and cursor == _TAIL:
+            cursor = None
         reached = self.view.next_seq
         while not self._caught_up.done():
             await asyncio.wait({self._caught_up}, timeout=GIVE_UP_AFTER)
@@ -221,11 +253,17 @@ class Tail:
             if subscription.start is not None and (newest is None or newest.start != subscription.start):
                 continue
             wire = subscription.wire
-            if id(wire) not in made:
-                if wire.needs_messages(events):
-                    for _ in self.view.json.steps():
-                        await asyncio.sleep(0)
-                made[id(wire)] = wire.live(self.view, events)
+            try:
+                if id(wire) not in made:
+                    if wire.needs_messages(events):
+                        for _ in self.view.json.steps():
+                            await asyncio.sleep(0)
+                    made[id(wire)] = wire.live(self.view, events)
+            except Exception:
+                # The other wire formats' readers go on.
+                logger.exception("making frames of %s failed", self._stream)
+                subscription.cut("an internal error")
+                continue
             subscription.push(made[id(wire)])
             if ended and subscription.start is not None:
                 subscription.end()
@@ -235,16 +273,3 @@ class Tail:
         if self._reported <= _REPORTS:
             last = "; further ones are only counted" if self._reported == _REPORTS else ""
             logger.warning("record %d of %s is skipped: %s%s", skipped.seq_num, self._stream, skipped.reason, last)
-
-
-def _is_wanted(generation: Generation, cursor: int | None, start: int | None, run_key: str | None) -> bool:
-    if start is not None:
-        return generation.start == start
-    if run_key is not None:
-        return tokens.parse(generation.token).key == run_key
-    if generation.running:
-        return True
-    # A reader that was cut off before the end comes back for the rest.
-    return (
-        cursor is not None and bool(generation.chunks) and (generation.start < cursor <= generation.chunks[-1].seq_num)
-    )
