@@ -152,7 +152,8 @@ class Answer:
         self._show_all(self._calls.end(chunk.get("toolCallId"), chunk.get("input", MISSING)))
 
     def _call_result(self, chunk: Chunk, seq_num: int) -> None:
-        if self._show_all(self._calls.result(chunk)):
+        self._show_all(self._calls.result(chunk))
+        if self._calls.is_own(chunk.get("toolCallId")):
             self._message.end_step()
 
     def _ask_approval(self, call_id: Any, approval_id: Any) -> bool:

@@ -54,6 +54,10 @@ class Calls:
         """Return whether the client has a part for this call."""
         return isinstance(call_id, str) and (call_id in self._calls or call_id in self._known)
 
+    def is_own(self, call_id: Any) -> bool:
+        """Return whether this answer made the call."""
+        return isinstance(call_id, str) and call_id in self._calls
+
     def can_start(self, call_id: Any) -> bool:
         """Return whether a call with this id can begin in this answer."""
         return isinstance(call_id, str) and call_id not in self._calls

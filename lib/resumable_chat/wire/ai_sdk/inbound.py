@@ -207,7 +207,9 @@ def _tool(part: Part, where: str, results: list[Part]) -> list[Part]:
 
 
 def _arguments(part: Part) -> str:
-    given = part.get("input", part.get("rawInput"))
+    given = part.get("input")
+    if given is None:
+        given = part.get("rawInput")
     if given is None:
         return ""
     return given if isinstance(given, str) else stringify(given)

@@ -57,6 +57,7 @@ class OpenMessage:
             return
         self._ids.add(message_id)
         if len(self._ids) > 1:
+            self.close()
             self._next = message_id
             return
         shown = self._continues or message_id

@@ -33,6 +33,8 @@ def ui_parts(message: Message) -> Iterator[Part]:
         made = _ui_part(part, results)
         if made is None:
             continue
+        if not is_answer:
+            made.pop("state", None)
         if step_is_over and is_answer:
             yield dict(STEP)
         step_is_over = False

@@ -41,8 +41,8 @@ def read_submission(messages: Any, trigger: Any = SUBMIT, message_id: Any = None
         return Submission(_questions(ours))
     if last["role"] == "assistant":
         # `sendMessage()` without a message asks for another answer, unless the last one has something to tell.
-        ours = ours if answers_tools(last) else _questions(ours)
-        return Submission(ours, None, last["id"], call_ids(last))
+        answered = ours if answers_tools(last) else _questions(ours)
+        return Submission(answered, None, last["id"], call_ids(last))
     if any(message["id"] == message_id and message["role"] == "assistant" for message in messages):
         raise BadRequest(422, "messageId: other messages follow the tool call. Answer it before you send another one.")
     return Submission(ours, _key(last["id"]) if message_id is None and last["role"] == "user" else None)
