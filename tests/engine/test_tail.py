@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from resumable_chat.engine.capacity import Capacity
+from resumable_chat.engine.following import GIVE_UP_AFTER
 from resumable_chat.engine.subscription import SubscriberCut, Subscription
-from resumable_chat.engine.tail import GIVE_UP_AFTER, Tail, TailOptions
+from resumable_chat.engine.tail import Tail, TailOptions
 from resumable_chat.engine.wanted import Wanted
 from resumable_chat.errors import LogUnavailable, Overloaded
 from resumable_chat.protocol.records import fence_token
@@ -361,6 +362,25 @@ def test_a_silent_writer_is_closed_after_the_lease() -> None:
         assert not tail.view.running and fences(log)[-1].startswith("error-")
         error = [chunk for _, chunk in await next_of(reader) if chunk["type"] == "RUN_ERROR"]
         assert [(chunk["message"], chunk["code"]) for chunk in error] == [("lost", "writer_lost")]
+
+    scene(act)
+
+
+@pytest.mark.parametrize("session", [True, False])
+def test_a_writer_that_died_behind_its_opening_fence_is_closed(session: bool) -> None:
+    """Nothing else tells that the generation runs."""
+
+    async def act(log: VirtualLog) -> None:
+        log.add(*ENDED)
+        tail = tail_of(log, session=session)
+        if session:
+            await tail.subscribe(SESSION)
+        else:
+            await tail.subscribe_answer(GENERATION, 3)
+        await asyncio.sleep(3)
+        log.add(OURS)
+        await asyncio.sleep(LEASE + 2)
+        assert fences(log)[-1].startswith("error-")
 
     scene(act)
 

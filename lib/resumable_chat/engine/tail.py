@@ -6,26 +6,23 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from ..errors import LogError, LogUnavailable
 from ..log.port import Log
-from ..protocol.records import Record
-from ..protocol.silence import Outage, Silence
+from ..protocol.silence import Silence
 from ..view.events import Event, Skipped, TurnEnded
 from ..view.view import View
 from .capacity import Capacity
+from .following import GIVE_UP_AFTER, Follower
 from .reaping import Reaper
 from .subscription import Subscription, Wire
 from .wanted import Wanted, read_generation
 
 logger = logging.getLogger(__name__)
-
-GIVE_UP_AFTER: Final = 30.0
-"""Seconds without an answer from the log after which readers are cut off, or told that it cannot be reached."""
 
 SHUTTING_DOWN: Final = "the server is shutting down"
 
@@ -34,9 +31,8 @@ NEWEST: Final = Wanted()
 _TAIL: Final = sys.maxsize
 """As a cursor: everything that the log holds now, also what another process has just written."""
 
-_STEP_RECORDS: Final = 500
-_STEP_BYTES: Final = 256 * 1024
-"""What is fed to the view before other tasks get their turn."""
+_CLOSE_SECONDS: Final = 5.0
+"""Seconds that followers have to leave the log when the server ends."""
 
 _REPORTS: Final = 20
 """Skipped records that are logged one by one, for each tail."""
@@ -62,15 +58,14 @@ class Tail:
         self._log = log
         self._stream = stream
         self._capacity = capacity
-        self._silence = Silence(options.lease)
-        self._reaper = Reaper(log, stream, self.view, self._silence, options.writer_lost_message)
+        silence = Silence(options.lease)
+        self._reaper = Reaper(log, stream, self.view, silence, options.writer_lost_message)
+        self._follower = Follower(log, stream, self.view, silence, self._deliver, self._reaper.turned)
         self._subscriptions: set[Subscription] = set()
         self._waiting = 0
         self._task: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._caught_up: asyncio.Future[None] | None = None
-        self._moved = asyncio.Condition()
-        """Guards the view: it is fed, or frames are made of it. Notified when it has been fed."""
         self._reported = 0
 
     @property
@@ -87,7 +82,7 @@ class Tail:
         """
         async with self._entered() as admitted:
             await self._reach(cursor)
-            async with self._moved:
+            async with self._follower.moved:
                 await self._encode_messages()
                 subscription = Subscription(wire, wire.opening(self.view, cursor))
                 admitted.append(subscription)
@@ -102,7 +97,7 @@ class Tail:
         """
         async with self._entered() as admitted:
             await self._reach(wanted.start + 1 if wanted.start is not None else _TAIL)
-            async with self._moved:
+            async with self._follower.moved:
                 newest = self.view.generation
                 if newest is not None and wanted.is_met_by(newest, cursor, time.time()):
                     subscription = Subscription(wire, wire.opening(self.view, cursor), start=newest.start)
@@ -119,17 +114,18 @@ class Tail:
             admitted.append(subscription)
             return self._add(subscription)
 
-    async def subscribe_until_idle(self, wire: Wire) -> Subscription:
-        """Return a subscription to the whole chat up to the end of the running generation, if one runs.
+    async def subscribe_until_idle(self, wire: Wire, *, follow: bool = True) -> Subscription:
+        """Return a subscription to the whole chat, as it is now, and ``follow`` the running generation to its end.
 
         Raises LogUnavailable, or Overloaded.
         """
         async with self._entered() as admitted:
             await self._reach(_TAIL)
-            async with self._moved:
-                await self._encode_messages()
+            async with self._follower.moved:
+                if wire.needs_messages(()):
+                    await self._encode_messages()
                 newest = self.view.generation
-                start = newest.start if newest is not None and newest.running else None
+                start = newest.start if follow and newest is not None and newest.running else None
                 subscription = Subscription(wire, wire.opening(self.view, None), start=start)
                 if start is None:
                     subscription.end()
@@ -153,7 +149,7 @@ class Tail:
         self.cut(SHUTTING_DOWN)
         self._stop()
         if self._closing:
-            await asyncio.wait(self._closing, timeout=GIVE_UP_AFTER)
+            await asyncio.wait(self._closing, timeout=_CLOSE_SECONDS)
 
     def _add(self, subscription: Subscription) -> Subscription:
         self._subscriptions.add(subscription)
@@ -201,8 +197,8 @@ class Tail:
         try:
             async with asyncio.timeout(GIVE_UP_AFTER):
                 end = (await self._log.tail(self._stream)).seq_num
-                async with self._moved:
-                    await self._moved.wait_for(lambda: self.view.next_seq >= min(cursor, end))
+                async with self._follower.moved:
+                    await self._follower.moved.wait_for(lambda: self.view.next_seq >= min(cursor, end))
         except TimeoutError:
             raise LogUnavailable("The log was read less far than this reader has read it. Try again.") from None
 
@@ -233,7 +229,7 @@ class Tail:
     async def _run(self, caught_up: asyncio.Future[None]) -> None:
         reaping = asyncio.create_task(self._reaper.run(), name=f"reap {self._stream}")
         try:
-            await self._follow(caught_up)
+            await self._follower.follow(caught_up)
         except Exception as error:
             if not isinstance(error, LogError):
                 logger.exception("following %s failed", self._stream)
@@ -246,54 +242,6 @@ class Tail:
             if not caught_up.done():
                 caught_up.cancel()
 
-    async def _follow(self, caught_up: asyncio.Future[None]) -> None:
-        loop = asyncio.get_running_loop()
-        self._silence.lost_touch()
-        outage = Outage(GIVE_UP_AFTER)
-        while True:
-            try:
-                # A reading to the end tells that the log works, even when nobody writes.
-                async with aclosing(self._log.read(self._stream, self.view.next_seq)) as batches:
-                    async for records in batches:
-                        await self._take(records)
-                if not caught_up.done():
-                    caught_up.set_result(None)
-                outage.worked()
-                self._silence.heard(loop.time())
-                async with aclosing(self._log.follow(self._stream, self.view.next_seq)) as batches:
-                    async for records in batches:
-                        outage.worked()
-                        self._silence.heard(loop.time())
-                        await self._take(records)
-            except LogUnavailable as error:
-                # While the log is out of reach, silence says nothing about the writer.
-                self._silence.lost_touch()
-                pause = outage.failed(loop.time())
-                if pause is None or not caught_up.done():
-                    raise
-                logger.warning("following %s failed, trying again: %s", self._stream, error)
-                await asyncio.sleep(pause)
-
-    async def _take(self, records: Sequence[Record]) -> None:
-        """Feed the view step by step, and hand its events to the readers."""
-        for index, step in enumerate(_steps(records)):
-            if index:
-                await asyncio.sleep(0)
-            async with self._moved:
-                feeding = self.view.feed(step)
-                try:
-                    for events in feeding:
-                        if events:
-                            await self._deliver(events)
-                        else:
-                            await asyncio.sleep(0)
-                finally:
-                    # A task that is cancelled must not leave the view in the middle of something.
-                    for _ in feeding:
-                        pass
-                self._moved.notify_all()
-        self._reaper.turned()
-
     async def _deliver(self, events: Sequence[Event]) -> None:
         for event in events:
             if isinstance(event, Skipped):
@@ -305,11 +253,17 @@ class Tail:
             if subscription.start is not None and (newest is None or newest.start != subscription.start):
                 continue
             wire = subscription.wire
-            if id(wire) not in made:
-                if wire.needs_messages(events):
-                    for _ in self.view.json.steps():
-                        await asyncio.sleep(0)
-                made[id(wire)] = wire.live(self.view, events)
+            try:
+                if id(wire) not in made:
+                    if wire.needs_messages(events):
+                        for _ in self.view.json.steps():
+                            await asyncio.sleep(0)
+                    made[id(wire)] = wire.live(self.view, events)
+            except Exception:
+                # The other wire formats' readers go on.
+                logger.exception("making frames of %s failed", self._stream)
+                subscription.cut("an internal error")
+                continue
             subscription.push(made[id(wire)])
             if ended and subscription.start is not None:
                 subscription.end()
@@ -319,14 +273,3 @@ class Tail:
         if self._reported <= _REPORTS:
             last = "; further ones are only counted" if self._reported == _REPORTS else ""
             logger.warning("record %d of %s is skipped: %s%s", skipped.seq_num, self._stream, skipped.reason, last)
-
-
-def _steps(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
-    start, size = 0, 0
-    for index, record in enumerate(records):
-        size += len(record.body)
-        if index - start + 1 >= _STEP_RECORDS or size >= _STEP_BYTES:
-            yield records[start : index + 1]
-            start, size = index + 1, 0
-    if start < len(records):
-        yield records[start:]

@@ -108,15 +108,15 @@ class Streams:
         await _checked(reading)
         return self._response(reading, form, deadline)
 
-    async def document(self, stream: str, wire: Wire, form: Format = JSON) -> ReplayResponse:
-        """Answer with what ``wire`` makes of the whole chat as it is now.
+    async def document(self, stream: str, wire: Wire, *, deadline: float | None = None) -> ReplayResponse:
+        """Answer with the JSON that ``wire`` makes of the whole chat as it is now.
 
         Raises BadRequest (404), LogUnavailable, Overloaded.
         """
         self._check_mode()
-        reading = self._chat.read_until_idle(stream, wire)
+        reading = self._chat.read_until_idle(stream, wire, follow=False)
         await _checked(reading)
-        return ReplayResponse(reading, live=False, ends_at=None, form=form)
+        return self._response(reading, JSON, deadline)
 
     def _response(self, reading: Reading, form: Format, deadline: float | None) -> ReplayResponse:
         return ReplayResponse(reading, live=True, ends_at=must_end_at(deadline), form=form)
