@@ -20,7 +20,9 @@ export async function startProxy(url, plan = () => undefined) {
       if (what === undefined) return response.pipe(answer)
       let left = what.events
       let text = ''
+      let cut = false
       const over = () => {
+        cut = true
         response.destroy()
         if (what.then === 'end') answer.end()
         else if (what.then !== 'silence') setImmediate(() => answer.destroy())
@@ -28,7 +30,7 @@ export async function startProxy(url, plan = () => undefined) {
       response.setEncoding('utf8')
       response.on('data', (part) => {
         text += part
-        for (let end; (end = text.indexOf('\n\n')) >= 0; text = text.slice(end + 2)) {
+        for (let end; !cut && (end = text.indexOf('\n\n')) >= 0; text = text.slice(end + 2)) {
           const event = text.slice(0, end + 2)
           if (!event.includes('data: ')) {
             answer.write(event)
@@ -36,11 +38,11 @@ export async function startProxy(url, plan = () => undefined) {
             answer.write(event)
           } else {
             if (what.then === 'mid-line') answer.write(event.slice(0, Math.ceil(event.length / 2)))
-            return over()
+            over()
           }
         }
       })
-      response.on('end', () => (left > 0 && text === '' ? answer.end() : answer.end(text)))
+      response.on('end', () => cut || answer.end(text))
     })
     far.on('error', () => answer.destroy())
     answer.on('close', () => far.destroy())

@@ -1,0 +1,326 @@
+// What a user of the AI SDK sees, against the real local server.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { after, before, describe, it } from 'node:test'
+import { startProxy } from '../proxy.mjs'
+import { randomly, startServer, until, writeOddChats } from '../server.mjs'
+import { chatClass, load, openPage, plain } from './page.mjs'
+
+const VECTORS = readFileSync(new URL('../../vectors/ai_sdk.jsonl', import.meta.url), 'utf8')
+  .split('\n')
+  .filter(Boolean)
+  .map((line) => JSON.parse(line))
+
+const HISTORIES = Number(process.env.HISTORIES ?? 40)
+const CUTS = 12
+
+/** What the client says of a stream that it cannot read. */
+const CONFUSED = /schema|missing|invocation|parsing|validation|not iterable|undefined/i
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+
+export function suite(name, ai) {
+  describe(name, { timeout: 300_000 }, () => {
+    let server
+    let chats = 0
+    const fresh = () => `${name.replaceAll(' ', '-')}-${chats++}`
+
+    before(async () => {
+      server = await startServer({ CHAT_SOURCE: 'tests.clients.ai_sdk.model:answer' })
+    })
+    after(() => server?.close())
+
+    const open = (id, options) => openPage(ai, server.url, id, options)
+
+    /** Opens a page on a chat where nothing runs. */
+    async function visit(id, options) {
+      const page = await open(id, options)
+      await page.resumed
+      return page
+    }
+
+    async function agrees(page, id) {
+      const stored = plain(await load(server.url, id))
+      assert.deepEqual(page.shown(), stored)
+      return stored
+    }
+
+    it('makes of every golden stream the message that a page loads', async () => {
+      for (const vector of VECTORS) {
+        const last = vector.messages.at(-1)
+        if (vector.options.continues || last.role !== 'assistant') continue
+        const body = new Response(vector.sent).body
+        const chat = new (chatClass(ai))({
+          id: 'c',
+          messages: [{ id: 'u', role: 'user', parts: [] }],
+          transport: new ai.DefaultChatTransport({
+            api: 'http://x',
+            fetch: async () => new Response(body, { headers: { 'content-type': 'text/event-stream' } }),
+          }),
+        })
+        await (vector.options.replays ? chat.resumeStream() : chat.regenerate())
+        const failed = vector.sent.includes('"type":"error"')
+        if (!vector.sent.includes('[DONE]')) continue
+        assert.equal(chat.status, failed ? 'error' : 'ready', `${vector.name}: ${chat.error}`)
+        if (vector.sent.includes('__proto__')) continue
+        assert.deepEqual(plain([chat.messages.at(-1)]), plain([last]), vector.name)
+      }
+    })
+
+    it('shows an answer, and the same one after a reload', async () => {
+      const id = fresh()
+      const page = await visit(id)
+      await page.chat.sendMessage({ text: 'reason, tool, count 5' })
+      assert.equal(page.chat.status, 'ready')
+      assert.equal(page.text(), '1 2 3 4 5 of 1.')
+      assert.equal(page.ends.at(-1).finishReason, 'stop')
+      const stored = await agrees(page, id)
+      assert.equal(stored.at(-1).metadata.resumable.run.outcome, 'finished')
+      const again = await page.reload()
+      await again.resumed
+      assert.equal(again.chat.status, 'ready')
+      await agrees(again, id)
+    })
+
+    it('resumes in the middle of an answer, on any device', async () => {
+      const id = fresh()
+      const page = await visit(id)
+      const sent = page.chat.sendMessage({ text: 'count 60 every 20' })
+      await until('it speaks', () => page.text().length > 10)
+      const other = await open(id)
+      await until('the other device has caught up', () => other.text().length > 10)
+      const reloaded = await page.reload()
+      await Promise.all([sent, reloaded.resumed, other.resumed])
+      for (const each of [reloaded, other]) {
+        assert.equal(each.chat.status, 'ready')
+        assert.match(each.text(), /60 of 1\.$/)
+        await agrees(each, id)
+      }
+    })
+
+    it('keeps the part of an answer that a stop leaves, everywhere', async () => {
+      const id = fresh()
+      const page = await visit(id)
+      const sent = page.chat.sendMessage({ text: 'count 500 every 20' })
+      await until('it speaks', () => page.text().length > 10)
+      const other = await open(id)
+      assert.equal((await other.stopOnServer()).status, 202)
+      await Promise.all([sent, other.resumed])
+      for (const each of [page, other]) {
+        assert.equal(each.chat.status, 'ready')
+        const stored = await agrees(each, id)
+        assert.equal(stored.at(-1).metadata.resumable.run.outcome, 'stopped')
+      }
+      await page.chat.sendMessage({ text: 'count 2' })
+      assert.equal((await agrees(page, id)).length, 4)
+    })
+
+    it('edits a message, and asks again', async () => {
+      const id = fresh()
+      const page = await visit(id)
+      await page.chat.sendMessage({ text: 'count 1' })
+      await page.chat.sendMessage({ text: 'count 2' })
+      const [first] = page.chat.messages
+      for (const text of ['count 3', 'count 4', 'count 3']) {
+        await page.chat.sendMessage({ text, messageId: first.id })
+        assert.equal(page.text(), text === 'count 3' ? '1 2 3 of 1.' : '1 2 3 4 of 1.')
+        assert.equal((await agrees(page, id)).length, 2)
+      }
+      const answer = page.chat.messages.at(-1).id
+      await page.chat.regenerate()
+      assert.notEqual(page.chat.messages.at(-1).id, answer)
+      assert.equal((await agrees(page, id)).length, 2)
+      await page.chat.sendMessage()
+      assert.equal(page.chat.status, 'ready')
+      assert.equal((await load(server.url, id)).length, 2)
+      await page.chat.sendMessage({ text: 'count 1' })
+      const reloaded = await page.reload()
+      await reloaded.resumed
+      assert.equal((await agrees(reloaded, id)).length, 4)
+    })
+
+    it('runs tools of the server without sending their results back', async () => {
+      const id = fresh()
+      const bodies = []
+      const page = await visit(id, {
+        sendAutomaticallyWhen: ai.lastAssistantMessageIsCompleteWithToolCalls,
+        transport: { fetch: (url, init) => (init.body && bodies.push(init.body), fetch(url, init)) },
+      })
+      await page.chat.sendMessage({ text: 'tool count 2' })
+      await sleep(300)
+      assert.equal(bodies.length, 1)
+      await agrees(page, id)
+    })
+
+    it('lets the page run a tool, and goes on in the same message', async () => {
+      const id = fresh()
+      const page = await visit(id, { sendAutomaticallyWhen: ai.lastAssistantMessageIsCompleteWithToolCalls })
+      await page.chat.sendMessage({ text: 'ask count 2' })
+      const [call] = page.calls
+      assert.equal(call.toolName, 'where')
+      assert.deepEqual(call.input, { precise: true })
+      const reloaded = await page.reload()
+      await reloaded.resumed
+      await reloaded.chat.addToolOutput({ tool: 'where', toolCallId: call.toolCallId, output: { place: 'here' } })
+      await until('it goes on', () => reloaded.settled() && reloaded.text().endsWith('of 1.'))
+      assert.equal(reloaded.chat.messages.length, 2)
+      const stored = await agrees(reloaded, id)
+      const tool = stored.at(-1).parts.find(({ type }) => type === 'dynamic-tool')
+      assert.deepEqual([tool.state, tool.output], ['output-available', { place: 'here' }])
+      await reloaded.chat.sendMessage({ text: 'count 1' })
+      assert.equal((await agrees(reloaded, id)).length, 4)
+      const other = await open(id)
+      await other.resumed
+      await agrees(other, id)
+    })
+
+    for (const approved of [true, false]) {
+      it(`waits for an approval that is ${approved ? 'given' : 'refused'}`, async () => {
+        const id = fresh()
+        const page = await visit(id, {
+          sendAutomaticallyWhen: ai.lastAssistantMessageIsCompleteWithApprovalResponses,
+        })
+        await page.chat.sendMessage({ text: 'approve' })
+        const reloaded = await page.reload()
+        await reloaded.resumed
+        const call = reloaded.chat.messages.at(-1).parts.find(({ type }) => type === 'dynamic-tool')
+        assert.equal(call.state, 'approval-requested')
+        await reloaded.chat.addToolApprovalResponse({ id: call.approval.id, approved })
+        await until('it goes on', () => reloaded.settled() && reloaded.text() !== '')
+        assert.equal(reloaded.text(), approved ? 'Booked.' : 'Left alone.')
+        assert.equal(reloaded.chat.messages.length, 2)
+        const stored = await load(server.url, id)
+        const kept = stored.at(-1).parts.find(({ type }) => type === 'dynamic-tool')
+        assert.equal(kept.state, approved ? 'output-available' : 'output-denied')
+        const last = await open(id)
+        await last.resumed
+        await agrees(last, id)
+      })
+    }
+
+    it('takes files, and hands data to the page', async () => {
+      const id = fresh()
+      const page = await visit(id)
+      const url = `data:image/png;base64,${Buffer.from('picture').toString('base64')}`
+      await page.chat.sendMessage({ text: 'see', files: [{ type: 'file', mediaType: 'image/png', url, filename: 'a.png' }] })
+      assert.equal(page.text(), 'image text')
+      assert.deepEqual(page.data.map(({ type, data }) => [type, data]), [['data-weather', { degrees: 21 }]])
+      const stored = await agrees(page, id)
+      assert.deepEqual(stored[0].parts[0], { type: 'file', mediaType: 'image/png', url, filename: 'a.png' })
+    })
+
+    it('shows an error as the server says it, and goes on after it', async () => {
+      const id = fresh()
+      const page = await visit(id)
+      await page.chat.sendMessage({ text: 'count 9 fail after 3' })
+      assert.equal(page.chat.status, 'error')
+      assert.match(page.chat.error.message, /the test asked for it/)
+      assert.equal((await agrees(page, id)).at(-1).metadata.resumable.run.outcome, 'failed')
+      await page.chat.sendMessage({ text: 'count 2' })
+      assert.equal(page.chat.status, 'ready')
+      await agrees(page, id)
+    })
+
+    it('lets one of two clients write at once, and tells the other', async () => {
+      const id = fresh()
+      const [one, two] = [await visit(id), await visit(id)]
+      const sent = one.chat.sendMessage({ text: 'count 30 every 20' })
+      await until('it speaks', () => one.text() !== '')
+      await two.chat.sendMessage({ text: 'count 2' })
+      assert.equal(two.chat.status, 'error')
+      assert.match(two.chat.error.message, /^Stream already in use/)
+      await sent
+      assert.equal(one.chat.status, 'ready')
+      await agrees(one, id)
+    })
+
+    it('shows what is wrong with a request in words', async () => {
+      const page = await visit(fresh())
+      const files = [{ type: 'file', mediaType: 'image/png', url: `data:image/png;base64,${'A'.repeat(7_000_000)}` }]
+      await page.chat.sendMessage({ text: 'see', files })
+      assert.match(page.chat.error.message, /^The request is over 6,291,456 bytes\. Upload large files elsewhere/)
+    })
+
+    it('never takes a broken body for a whole answer, and has all of it after a resume', async () => {
+      let plan
+      const proxy = await startProxy(server.url, (request) => (request.method === 'POST' ? plan : undefined))
+      try {
+        for (const then of ['break', 'mid-line']) {
+          for (let events = 0; events < CUTS; events++) {
+            const id = fresh()
+            plan = { events, then }
+            const page = await openPage(ai, proxy.url, id)
+            await page.resumed
+            await page.chat.sendMessage({ text: 'reason tool count 3' })
+            assert.equal(page.chat.status, 'error', `${then} after ${events}`)
+            await page.chat.resumeStream()
+            assert.equal(page.chat.status, 'ready', `${then} after ${events}: ${page.chat.error}`)
+            await agrees(page, id)
+          }
+        }
+      } finally {
+        await proxy.close()
+      }
+    })
+
+    it('settles after any history of reloads and stops', async () => {
+      for (let seed = 0; seed < HISTORIES; seed++) {
+        const chance = randomly(seed + 1)
+        const id = fresh()
+        let page = await visit(id)
+        for (let turn = 0; turn < 2; turn++) {
+          const text = `${chance() < 0.5 ? 'reason ' : ''}${chance() < 0.5 ? 'tool ' : ''}count 8 every 3`
+          const sent = page.chat.sendMessage({ text })
+          for (let act = 0; act < 2; act++) {
+            await sleep(chance() * 30)
+            if (chance() < 0.5) page = await page.reload()
+            else if (chance() < 0.4) await page.stopOnServer()
+          }
+          await sent
+          await page.resumed
+          await until('the page has settled', () => page.settled())
+          await until('nothing runs', async () => (await page.stopOnServer()).status === 204)
+          await page.chat.resumeStream()
+        }
+        assert.equal(page.chat.status, 'ready', `history ${seed}: ${page.chat.error}`)
+        const stored = plain(await load(server.url, id))
+        if (stored.at(-1).role === 'assistant') assert.deepEqual(page.shown(), stored, `history ${seed}`)
+      }
+    })
+
+    it('takes whatever another writer has left in the log', async () => {
+      writeOddChats(server, 120)
+      for (let number = 0; number < 120; number++) {
+        const page = await visit(`odd-${number}`)
+        assert.ok(!CONFUSED.test(page.chat.error?.message ?? ''), `odd-${number}: ${page.chat.error}`)
+      }
+    })
+
+    it('takes odd events while they are written', async () => {
+      for (let seed = 1; seed <= 60; seed++) {
+        const id = fresh()
+        const page = await visit(id)
+        await page.chat.sendMessage({ text: `odd ${seed}` })
+        assert.ok(page.ends.length === 1, `odd ${seed}`)
+        assert.ok(!CONFUSED.test(page.chat.error?.message ?? ''), `odd ${seed}: ${page.chat.error}`)
+      }
+    })
+
+    it('ends with an error when the server is killed, and goes on once it is back', async () => {
+      const id = fresh()
+      const page = await visit(id)
+      const sent = page.chat.sendMessage({ text: 'count 400 every 20' })
+      await until('it speaks', () => page.text().length > 10)
+      await server.kill()
+      await sent
+      assert.equal(page.chat.status, 'error')
+      await server.start()
+      await page.chat.resumeStream()
+      assert.equal(page.chat.status, 'error')
+      assert.equal((await agrees(page, id)).at(-1).metadata.resumable.run.outcome, 'lost')
+      await page.chat.sendMessage({ text: 'count 2' })
+      assert.equal(page.chat.status, 'ready')
+      await agrees(page, id)
+    })
+  })
+}
