@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from lambda_asgi.logs import JsonFormatter
-from resumable_chat import chat
 from resumable_chat.settings import MAX_PREFIX_BYTES, MIN_LEASE_MS, Settings, source_from_environ
+from resumable_chat.web import chat
 from resumable_chat.web.responses import KEEP_ALIVE_SECONDS
 
 from .cloudformation import AUTHS, GIVEN, ROOT, SECRET, Refused, Stack, source
