@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
+import { createResumableTransport } from '../../../client/dist/ai-sdk/index.js'
 import { startProxy } from '../proxy.mjs'
 import { randomly, startServer, until, writeOddChats } from '../server.mjs'
 import { chatClass, load, openPage, plain } from './page.mjs'
@@ -328,6 +329,219 @@ export function suite(name, ai) {
       await page.chat.sendMessage({ text: 'count 2' })
       assert.equal(page.chat.status, 'ready')
       await agrees(page, id)
+    })
+
+    describe('with createResumableTransport', () => {
+      const QUICK = { firstRetry: 20, longestRetryVisible: 200, stalledAfter: 700, sendLostAfter: 700 }
+      const makeTransport = (timing) => (api) => createResumableTransport({ api, timing: { ...QUICK, ...timing } })
+
+      async function through(url, id, options) {
+        const page = await openPage(ai, url, id, { makeTransport: makeTransport(), ...options })
+        await page.resumed
+        return page
+      }
+
+      it('shows an answer, edits, tools and a stop as the stock transport does', async () => {
+        const id = fresh()
+        const page = await through(server.url, id, {
+          sendAutomaticallyWhen: ai.lastAssistantMessageIsCompleteWithToolCalls,
+        })
+        await page.chat.sendMessage({ text: 'reason tool count 4' })
+        assert.equal(page.text(), '1 2 3 4 of 1.')
+        await page.chat.sendMessage({ text: 'count 2', messageId: page.chat.messages[0].id })
+        assert.equal((await agrees(page, id)).length, 2)
+        await page.chat.sendMessage({ text: 'ask count 2' })
+        await page.chat.addToolOutput({ tool: 'where', toolCallId: page.calls.at(-1).toolCallId, output: 'here' })
+        await until('it goes on', () => page.settled() && page.text().endsWith('of 2.'))
+        assert.equal((await agrees(page, id)).length, 4)
+        const sent = page.chat.sendMessage({ text: 'count 500 every 20' })
+        await until('it speaks', () => page.chat.messages.length === 6 && page.transport.state === 'live')
+        await page.transport.stop(id)
+        await sent
+        assert.equal(page.chat.status, 'ready')
+        assert.equal(page.transport.state, 'paused')
+        assert.equal((await agrees(page, id)).at(-1).metadata.resumable.run.outcome, 'stopped')
+      })
+
+      it('reads on by itself after any break, and shows each chunk once', async () => {
+        let plan
+        const proxy = await startProxy(server.url, (request, number) => plan?.(request, number))
+        try {
+          for (const then of ['break', 'mid-line', 'end']) {
+            for (let events = 0; events < CUTS; events++) {
+              const id = fresh()
+              plan = undefined
+              const page = await through(proxy.url, id)
+              plan = (request) => {
+                if (request.method === 'POST') plan = undefined
+                return { events, then }
+              }
+              await page.chat.sendMessage({ text: 'reason tool count 3' })
+              assert.equal(page.chat.status, 'ready', `${then} after ${events}: ${page.chat.error}`)
+              assert.equal(page.errors.length, 0)
+              await agrees(page, id)
+            }
+          }
+        } finally {
+          await proxy.close()
+        }
+      })
+
+      it('gets through an answer of which each response brings only a little', async () => {
+        let on = false
+        const proxy = await startProxy(server.url, (request) =>
+          on && !request.url.endsWith('/messages') ? { events: 9, then: 'break' } : undefined,
+        )
+        try {
+          const id = fresh()
+          const page = await through(proxy.url, id)
+          on = true
+          await page.chat.sendMessage({ text: 'reason tool count 12 every 5' })
+          assert.equal(page.chat.status, 'ready', String(page.chat.error))
+          assert.ok(proxy.seen.length > 4)
+          await agrees(page, id)
+        } finally {
+          await proxy.close()
+        }
+      })
+
+      it('gives a silent response up, and reads on', async () => {
+        let silent = false
+        const proxy = await startProxy(server.url, () => {
+          const plan = silent ? { events: 5, then: 'silence' } : undefined
+          silent = false
+          return plan
+        })
+        try {
+          const id = fresh()
+          const page = await through(proxy.url, id)
+          silent = true
+          await page.chat.sendMessage({ text: 'count 6' })
+          assert.equal(page.chat.status, 'ready')
+          await agrees(page, id)
+        } finally {
+          await proxy.close()
+        }
+      })
+
+      it('waits for a server that was killed, and tells how the answer ended', async () => {
+        const id = fresh()
+        // The server gives the writer up after 3 s of silence, if a reader stays that long.
+        const page = await through(server.url, id, { makeTransport: makeTransport({ stalledAfter: 20_000 }) })
+        const sent = page.chat.sendMessage({ text: 'count 400 every 20' })
+        await until('it speaks', () => page.text().length > 10)
+        await server.kill()
+        await until('it tries again', () => page.transport.state === 'reconnecting')
+        await server.start()
+        await sent
+        assert.equal(page.chat.status, 'error')
+        assert.equal(page.chat.error.message, 'An error occurred.')
+        assert.equal((await agrees(page, id)).at(-1).metadata.resumable.run.outcome, 'lost')
+        const later = page.chat.sendMessage({ text: 'count 2' })
+        await later
+        assert.equal(page.chat.status, 'ready')
+        await agrees(page, id)
+      })
+
+      it('repeats a send that does not get through, and runs it once', async () => {
+        const id = fresh()
+        let failures = 3
+        let posts = 0
+        const api = `${server.url}/api/ai-sdk/chat`
+        const page = await openPage(ai, server.url, id, {
+          makeTransport: () =>
+            createResumableTransport({
+              api,
+              timing: QUICK,
+              fetch: async (url, init) => {
+                if (init.method !== 'POST') return fetch(url, init)
+                posts++
+                const response = await fetch(url, init)
+                if (failures-- > 1) throw new TypeError('fetch failed')
+                return failures === 0 ? new Response('Later.', { status: 503 }) : response
+              },
+            }),
+        })
+        await page.resumed
+        await page.chat.sendMessage({ text: 'count 3' })
+        assert.equal(page.chat.status, 'ready', String(page.chat.error))
+        assert.equal(posts, 4)
+        assert.equal((await agrees(page, id)).length, 2)
+      })
+
+      it('fails with an error that says why', async () => {
+        for (const [status, name, words] of [
+          [401, 'S2AuthError', 'not signed in'],
+          [404, 'S2RequestError', 'found nothing'],
+          [413, 'S2RequestError', 'Too long.'],
+          [409, 'S2ConflictError', 'in use'],
+          [200, 'S2StreamError', 'not text/event-stream'],
+        ]) {
+          let calls = 0
+          const page = await openPage(ai, server.url, fresh(), {
+            makeTransport: (api) =>
+              createResumableTransport({
+                api,
+                timing: QUICK,
+                fetch: async (url, init) => {
+                  if (init.method !== 'POST') return fetch(url, init)
+                  calls++
+                  return new Response('Too long.', { status, headers: { 'content-type': 'text/plain' } })
+                },
+              }),
+          })
+          await page.resumed
+          await page.chat.sendMessage({ text: 'hi' })
+          assert.equal(page.chat.error?.name, name)
+          assert.match(page.chat.error.message, new RegExp(words))
+          assert.equal(page.chat.error.unsent.parts[0].text, 'hi')
+          assert.equal(calls, 1)
+          assert.equal(page.transport.state, 'failed')
+        }
+      })
+
+      it('gives up at the deadline', async () => {
+        const options = { makeTransport: makeTransport({ sendDeadline: 600 }) }
+        const page = await openPage(ai, server.url, fresh(), options)
+        await page.resumed
+        const proxy = await startProxy('http://127.0.0.1:9')
+        await proxy.close()
+        const transport = createResumableTransport({ api: `${proxy.url}/x`, timing: { ...QUICK, sendDeadline: 600 } })
+        const none = { chatId: 'c', messages: [], trigger: 'submit-message', messageId: undefined, abortSignal: undefined }
+        await assert.rejects(transport.sendMessages(none), { name: 'S2UnavailableError' })
+        await assert.rejects(transport.reconnectToStream({ chatId: 'c' }), { name: 'S2UnavailableError' })
+        await assert.rejects(transport.stop('c'), { name: 'S2UnavailableError' })
+        const aborted = { ...none, abortSignal: AbortSignal.abort() }
+        await assert.rejects(transport.sendMessages(aborted), { name: 'AbortError' })
+      })
+
+      it('cuts nothing that a stale tab has not seen', async () => {
+        const id = fresh()
+        const [stale, other] = [await through(server.url, id), await visit(id)]
+        await stale.chat.sendMessage({ text: 'count 1' })
+        other.chat.messages = await load(server.url, id)
+        await other.chat.sendMessage({ text: 'count 2' })
+        await stale.chat.regenerate()
+        assert.equal(stale.chat.status, 'ready')
+        const texts = (await load(server.url, id)).filter(({ role }) => role === 'user').length
+        assert.equal(texts, 2)
+      })
+
+      it('stops reading when the page leaves', async () => {
+        const id = fresh()
+        const page = await through(server.url, id)
+        const sent = page.chat.sendMessage({ text: 'count 500 every 20' })
+        await until('it speaks', () => page.text().length > 10)
+        await page.leave()
+        await sent
+        assert.equal(page.chat.status, 'ready')
+        assert.equal(page.transport.state, 'paused')
+        const back = await openPage(ai, server.url, id, { makeTransport: makeTransport() })
+        await until('it is there again', () => back.text().length > 10)
+        await back.transport.stop(id)
+        await back.resumed
+        await agrees(back, id)
+      })
     })
   })
 }
