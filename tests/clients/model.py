@@ -44,12 +44,20 @@ async def answer(messages: Sequence[Mapping[str, Any]], context: SourceContext) 
     elif "confirm" in asked:
         async for chunk in _call("book", message, pause):
             yield chunk
-        asks = {"id": f"ask-{message}", "reason": "confirmation", "message": "Really?"}
+        tool = {"kind": "approval", "toolName": "book", "input": {"precise": True}}
+        asks = {
+            "id": f"ask-{message}",
+            "reason": "approval_required",
+            "toolCallId": f"call-{message}",
+            "metadata": tool,
+        }
         yield {"type": "RUN_FINISHED", **run, "outcome": {"type": "interrupt", "interrupts": [asks]}}
         return
     if "ask" in asked and messages[-1]["role"] == "user":
         async for chunk in _call("where", message, pause):
             yield chunk
+        value = {"toolCallId": f"call-{message}", "toolName": "where", "input": {"precise": True}}
+        yield {"type": "CUSTOM", "name": "tool-input-available", "value": value}
         yield {"type": "RUN_FINISHED", **run, "finishReason": "tool_calls"}
         return
     if "tool" in asked:

@@ -111,8 +111,8 @@ test('the message before an edit is answered again', async () => {
 
 test('a tool of the client is run by it, and the answer goes on with its result', async () => {
   const id = chat()
-  const tools = [{ name: 'where', description: 'Where am I?', inputSchema: { type: 'object' }, execute: async () => 'here' }]
-  const page = open(id, { client: { tools: tools.map((tool) => ({ ...tool, __toolSide: 'client' })) } })
+  const where = { __toolSide: 'client', name: 'where', description: 'Where am I?', execute: () => 'here' }
+  const page = open(id, { client: { tools: [where] } })
   await page.send('ask count 1')
   await until('the tool has been answered', () => page.text().includes('You are'))
   await agree(id, page, open(id))
@@ -122,15 +122,16 @@ test('a tool of the client is run by it, and the answer goes on with its result'
 
 test('an interrupt is asked for once more after a reload, and its answer reaches the model', async () => {
   const id = chat()
-  let page = open(id)
+  const book = { __toolSide: 'server', name: 'book', description: 'Books', needsApproval: true }
+  let page = open(id, { client: { tools: [book] } })
   await page.send('confirm')
   await until('the page asks', () => page.client.getInterrupts().length === 1)
   page = page.reload()
   await until('the reloaded page asks', () => page.client.getInterrupts().length === 1)
-  page.client.getInterrupts()[0].resolveInterrupt({ ok: true })
+  page.client.getInterrupts()[0].resolveInterrupt({ approved: true })
   await until('the answer has come', () => page.text().includes('You answered'))
-  await agree(id, page, open(id))
-  assert.match(page.text(), /"ok": true/)
+  await agree(id, open(id))
+  assert.match(page.text(), /"approved": true/)
   assert.deepEqual(page.client.getInterrupts(), [])
 })
 
@@ -148,7 +149,7 @@ test('a long chat is loaded page by page', async () => {
   const first = open(id)
   for (let turn = 1; turn <= 4; turn++) await first.send(`count ${turn}`)
   const messages = plain(await stored(server, id))
-  const page = open(id, { client: { historyPageSize: 3, persistence: true } })
+  const page = open(id, { client: { history: { pageSize: 3 } } })
   await until('the newest messages are shown', () => page.shown().length === 3)
   assert.deepEqual(page.shown(), messages.slice(-3))
   while (page.client.getHasOlderMessages()) await page.client.loadOlderMessages()
