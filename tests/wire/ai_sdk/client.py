@@ -158,6 +158,7 @@ class Reader:
             known[0] |= {"state": "approval-requested", "approval": {"id": chunk["approvalId"]}}
         else:
             known[0]["state"] = kind.removeprefix("tool-")
+            known[0].pop("errorText", None)
             self._keep(known[0], chunk, "output", "errorText", "providerExecuted")
 
     def _keep(self, part: dict[str, Any], chunk: UIChunk, *names: str) -> None:

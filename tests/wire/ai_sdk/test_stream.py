@@ -143,3 +143,31 @@ def test_another_generation_is_none_of_a_readers_business() -> None:
     assert sent(view_of()) == b""
     view = view_of(*ASKED, *started(text("One")), finished("r"), "end-0", OURS, *turn(message("u2"), run_id="r2"))
     assert read(view, replays=True) == []
+
+
+_ROUND = st.tuples(
+    st.lists(st.sampled_from(["Hm. ", "So "]), max_size=2),
+    st.lists(st.sampled_from(["One", " two\n", "**3**"]), max_size=3),
+    st.lists(st.sampled_from(['{"q":1}', "{}", None, '{"cut']), min_size=1, max_size=2),
+)
+
+
+def rounds_of(rounds: list[Any]) -> list[dict[str, Any]]:
+    """An agent's loop: it thinks, says something, calls tools, gets their results, and begins again."""
+    chunks: list[dict[str, Any]] = []
+    for number, (thoughts, texts, calls) in enumerate(rounds):
+        chunks += [{"type": "STEP_STARTED", "stepName": f"s{number}"}, *(thought(each) for each in thoughts)]
+        chunks += [{"type": "STEP_FINISHED", "stepName": f"s{number}"}, *map(text, texts)]
+        names = [f"c{number}{at}" for at in range(len(calls))]
+        chunks += [chunk for name, given in zip(names, calls, strict=True) for chunk in call(name, given)]
+        chunks += [result(name, "[1]") for name in names]
+    return chunks
+
+
+@given(st.lists(_ROUND, max_size=3), st.lists(st.sampled_from(["That's", " it."]), max_size=2))
+def test_an_agents_loop_looks_the_same_live_resumed_and_loaded(rounds: list[Any], last: list[str]) -> None:
+    """Part by part, step by step."""
+    got, view = live(*ASKED, *started(*rounds_of(rounds), *map(text, last)), finished("r"), "end-0")
+    expected = shown(view)
+    assert plain(Reader().read(chunks_in(got)).message)["parts"] == expected["parts"]
+    assert plain(Reader(resumes=True).read(read(view, replays=True)).message) == expected
