@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,10 +14,12 @@ import pytest
 from fastapi import FastAPI
 
 from resumable_chat import ResumableChat, SourceContext, SqliteLog
+from resumable_chat.log.port import Log
 from resumable_chat.web.formats.ai_sdk import RESUME_WINDOW
 from resumable_chat.web.owners import PUBLIC
 from resumable_chat.web.router import chat_router
 
+from ...faults import FaultyLog
 from ...wire.ai_sdk.client import Reader, chunks_in
 
 CHAT = "/api/ai-sdk/chat"
@@ -45,9 +48,11 @@ class Model:
 
 
 @asynccontextmanager
-async def serving(folder: Path, **options: Any) -> AsyncIterator[tuple[httpx.AsyncClient, Model]]:
+async def serving(
+    folder: Path, log: Log | None = None, **options: Any
+) -> AsyncIterator[tuple[httpx.AsyncClient, Model]]:
     model = Model()
-    chat = ResumableChat(SqliteLog(folder / "chat.db"), **options)
+    chat = ResumableChat(log or SqliteLog(folder / "chat.db"), **options)
     app = FastAPI()
     app.include_router(chat_router(source=model, owner=PUBLIC, chat=chat))
     transport = httpx.ASGITransport(app)
@@ -136,8 +141,6 @@ async def test_an_answer_that_has_just_ended_comes_back_as_well(
         assert (await http.get(f"{CHAT}/c/stream")).status_code == 204
         expected = answered(await http.post(CHAT, json=sending(user("u1"))))
         assert answered(await http.get(f"{CHAT}/c/stream")) == expected
-        import time
-
         now = time.time()
         monkeypatch.setattr("resumable_chat.engine.tail.time.time", lambda: now + RESUME_WINDOW + 1)
         nothing = await http.get(f"{CHAT}/c/stream")
@@ -254,6 +257,22 @@ async def test_a_second_answer_has_to_wait(tmp_path: Path) -> None:
         assert busy.status_code == 409 and busy.text.startswith("Stream already in use")
         model.gate.set()
         assert (await sent).status_code == 200
+
+
+async def test_a_log_out_of_reach_is_told_in_words(tmp_path: Path) -> None:
+    """503 on every route, before any of the answer."""
+    log = FaultyLog(SqliteLog(tmp_path / "chat.db"))
+    log.unreachable = True
+    async with serving(tmp_path, log) as (http, _):
+        for request in (
+            http.post(CHAT, json=sending(user("u1"))),
+            http.get(f"{CHAT}/c/stream"),
+            http.get(f"{CHAT}/c/messages"),
+            http.post(f"{CHAT}/c/stop"),
+        ):
+            refused = await request
+            assert refused.status_code == 503 and refused.text.startswith("The chat log cannot be reached")
+            assert refused.headers["retry-after"] == "1"
 
 
 async def test_other_modes_and_a_stop_that_is_switched_off_say_so(tmp_path: Path) -> None:
