@@ -161,6 +161,16 @@ async def test_a_cursor_brings_the_rest_of_its_own_run(tmp_path: Path) -> None:
         assert (await http.get(f"{CHAT}/c/stream?from=99999")).status_code in (200, 204)
 
 
+async def test_a_list_that_was_sent_changes_nothing_before_it(tmp_path: Path) -> None:
+    """The client's messages have less room than ours, also when it had seen all of them."""
+    async with serving(tmp_path) as (http, _):
+        first = await http.post(CHAT, json=sending(user("u1")))
+        cursor = [line[4:] for line in first.text.splitlines() if line.startswith("id: ")][-1]
+        changed = {**answered(first), "parts": [{"type": "text", "text": "Never said."}]}
+        await http.post(CHAT, json={**sending(user("u1", "Else?"), changed, user("u2")), "from": int(cursor)})
+        assert texts((await http.get(f"{CHAT}/c/messages")).json()) == ["Hi", "1: done", "Hi", "2: done"]
+
+
 async def test_a_stop_keeps_what_was_written(tmp_path: Path) -> None:
     """From anywhere, with or without the run's id; 204 when nothing runs."""
     async with serving(tmp_path) as (http, model):

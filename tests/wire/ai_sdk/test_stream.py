@@ -51,9 +51,10 @@ def test_the_client_takes_any_answer_live_and_replayed(chunks: list[dict[str, An
     for upto in range(len(ASKED) + 1, len(items)):
         running = view_of(*items[:upto])
         Reader(resumes=True).read(read(running, replays=True))
-        rest = read(view, cursor=upto)
-        resumed = Reader().read([*read(running), *rest])
-        assert resumed.message == reader.message and resumed.ended == reader.ended
+        for replays in (False, True):
+            rest = read(view, cursor=upto, replays=replays)
+            resumed = Reader().read([*read(running), *rest])
+            assert resumed.message == reader.message and resumed.ended == reader.ended
 
 
 def test_an_answer_with_everything_is_the_message_that_the_history_has() -> None:
@@ -120,6 +121,40 @@ def test_a_cursor_before_the_answer_is_none() -> None:
     view = ended(text("One"))
     for cursor in range(len(ASKED) + 1):
         assert sent(view, cursor) == sent(view)
+
+
+def test_a_reader_that_has_the_message_before_gets_the_answer_alone() -> None:
+    """The last chunk of what an answer continues has a cursor, too."""
+    running = view_of(
+        *CONTINUED, OURS, *turn(ANSWERED_TOOL, "u", run_id="r2"), *started(text("So.", "b"), message_id="b")
+    )
+    assert running.generation is not None
+    whole = sent(running, replays=True)
+    cursor = running.generation.answer_from
+    before, mark, rest = whole.partition(f"id: {cursor}\n".encode())
+    assert mark and before.count(b'"start"') == 1
+    assert sent(running, cursor, replays=True) == rest[rest.index(b"\n\n") + 2 :]
+
+
+def test_an_answer_of_blanks_is_no_message_unless_it_failed() -> None:
+    """As for the log's other readers."""
+    blank = [*ASKED, *started(text(" \n"))]
+    for over in (finished("r"), "end-0"), ("end-0",):
+        reader = Reader().read(read(view_of(*blank, *over)))
+        assert not reader.shown and reader.ended == "finish"
+    failed = view_of(*blank, {"type": "RUN_ERROR", "runId": "r", "message": "No."}, "error-0")
+    reader = Reader().read(read(failed))
+    assert reader.shown and reader.error == "No." and plain(reader.message) == shown(failed)
+
+
+def test_a_call_is_complete_before_it_is_approved() -> None:
+    """Also if its end is missing."""
+    ask = {"type": "CUSTOM", "name": "approval-requested", "value": {"toolCallId": "c", "approval": {"id": "p"}}}
+    view = ended(*call("c", '{"q":1}', ends=False), ask)
+    kinds = [chunk["type"] for chunk in read(view)]
+    assert kinds.index("tool-input-available") == kinds.index("tool-approval-request") - 1
+    assert plain(Reader().read(read(view)).message) == shown(view)
+    assert plain(Reader(resumes=True).read(read(view, replays=True)).message) == shown(view)
 
 
 def test_chunks_come_as_they_are_written_and_several_at_once_are_merged() -> None:

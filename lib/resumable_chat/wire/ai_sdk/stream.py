@@ -35,7 +35,7 @@ class AnswerStream:
         generation = view.generation
         if generation is None:
             return []
-        if cursor is not None and cursor <= generation.answer_from:
+        if cursor is not None and cursor < generation.answer_from:
             cursor = None
         if not self._replays:
             return self._from(generation, cursor)
