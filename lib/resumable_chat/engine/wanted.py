@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from ..errors import LogUnavailable
 from ..log.port import Log
 from ..view.generation import Generation
 from ..view.view import View
+from .following import GIVE_UP_AFTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,9 @@ class Wanted:
         # A reader that was cut off before the end comes back for the rest.
         if cursor is not None and newest.chunks and newest.start < cursor <= newest.chunks[-1].seq_num:
             return True
-        return newest.ended_at is not None and now - newest.ended_at / 1000 < self.ended_within
+        if not self.ended_within or newest.ended_at is None:
+            return False
+        return now - newest.ended_at / 1000 < self.ended_within
 
     def is_met_before(self, view: View) -> int | None:
         """Return where an earlier generation opened that is the one; None if the view knows of none."""
@@ -56,12 +61,15 @@ async def read_generation(log: Log, stream: str, start: int) -> View | None:
     Raises LogUnavailable.
     """
     view = View()
-    async with aclosing(log.read(stream, start)) as batches:
-        async for records in batches:
-            for _ in view.feed(records):
-                generation = view.generation
-                if generation is None or generation.start != start:
-                    return None
-                if not generation.running:
-                    return view
+    try:
+        async with asyncio.timeout(GIVE_UP_AFTER), aclosing(log.read(stream, start)) as batches:
+            async for records in batches:
+                for _ in view.feed(records):
+                    generation = view.generation
+                    if generation is None or generation.start != start:
+                        return None
+                    if not generation.running:
+                        return view
+    except TimeoutError:
+        raise LogUnavailable("The log does not answer. Try again in a moment.") from None
     return None
