@@ -43,7 +43,8 @@ class LocalGuard:
         if origin is not None and origin not in self._origins and urlsplit(origin).netloc.lower() != host.lower():
             return 403, f"Pages of {origin!r} may not call this server. Add the origin to CHAT_CORS_ORIGINS."
         media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if scope["method"] in _WRITES and media_type != "application/json":
+        has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+        if scope["method"] in _WRITES and has_body and media_type != "application/json":
             return 415, "Send the body with Content-Type: application/json."
         return None
 

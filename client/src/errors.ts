@@ -1,4 +1,4 @@
-import type { UIMessage } from './types.js'
+import type { UIMessage } from './ui-message.js'
 
 /** What an {@link S2Error} knows beside its message. */
 export interface S2ErrorDetails {

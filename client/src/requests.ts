@@ -20,10 +20,10 @@ export class Requests {
     this.#timing = timing
   }
 
-  /** POST the body of a send. Return the response if its status is OK. */
-  send(body: string, headers: Record<string, string> | undefined, signal: AbortSignal): Promise<Response> {
+  /** POST the body of a send, or of `what` else errors call it. Return the response if its status is OK. */
+  send(body: string, headers: HeadersInit | undefined, signal: AbortSignal, what = 'The send'): Promise<Response> {
     const request = { method: 'POST', body, signal }
-    return this.#fetch('The send', urlOf(this.#options.sendUrl), request, headers)
+    return this.#fetch(what, urlOf(this.#options.sendUrl), request, headers)
   }
 
   /**
@@ -80,7 +80,7 @@ export class Requests {
     return (typeof body === 'function' ? body(messages, data) : body) ?? {}
   }
 
-  async #fetch(what: string, url: string, request: RequestInit, own?: Record<string, string>): Promise<Response> {
+  async #fetch(what: string, url: string, request: RequestInit, own?: HeadersInit): Promise<Response> {
     const signal = request.signal as AbortSignal
     let response: Response
     try {

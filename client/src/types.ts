@@ -10,12 +10,7 @@ export type StreamChunk =
 /** The messages of a send, as the installed TanStack AI types them. */
 export type Messages = Parameters<Send>[0]
 
-/** One message of the chat, as far as this package reads it. */
-export interface UIMessage {
-  id: string
-  role: string
-  parts: ReadonlyArray<unknown>
-}
+export type { UIMessage } from './ui-message.js'
 
 /** What TanStack AI says about the run of a send (from 0.10 on), as far as this package reads it. */
 export interface RunContext {

@@ -106,3 +106,27 @@ def test_a_log_that_does_not_answer_is_not_waited_for_for_ever() -> None:
         assert asyncio.get_running_loop().time() <= GIVE_UP_AFTER + 1
 
     run(play())
+
+
+ONE = [OURS, *turn(message("u1"), run_id="r1"), *answer("a1", "r1", "One"), "end-1"]
+TWO = [OURS, *turn(message("u2"), run_id="r2"), *answer("a2", "r2", "Two"), "end-2"]
+
+
+def found(after: int, *items: object) -> int | None:
+    """Where the generation opened that a cursor lies in."""
+    view = view_of(*items)  # type: ignore[arg-type]
+    newest, wanted = view.generation, Wanted(after=after)
+    assert newest is not None
+    return newest.start if wanted.is_met_by(newest, after, 0) else wanted.is_met_before(view)
+
+
+def test_a_cursor_finds_the_generation_of_the_record_before_it() -> None:
+    """From behind its opening fence to behind its terminal fence, whether it is the newest or an earlier one."""
+    end = len(ONE)
+    assert [found(after, *ONE) for after in (0, 1, end)] == [None, 0, 0]
+    assert [found(after, *ONE, *TWO) for after in (0, 1, end, end + 1)] == [None, 0, 0, end]
+
+
+def test_a_cursor_beyond_the_log_belongs_to_the_newest() -> None:
+    """Another process may have read further."""
+    assert found(99, *ONE) == 0

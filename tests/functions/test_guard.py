@@ -71,6 +71,13 @@ async def test_a_simple_request_cannot_write(media_type: str) -> None:
     assert refused.status_code == 415 and "application/json" in refused.json()["detail"]
 
 
+async def test_a_request_without_a_body_needs_no_media_type() -> None:
+    """A stop has nothing to say; a foreign page is known by its origin."""
+    assert (await asked(LocalGuard(app), "POST", {})).status_code == 200
+    refused = await asked(LocalGuard(app), "POST", {"origin": "https://evil.example"})
+    assert refused.status_code == 403
+
+
 async def test_json_with_a_charset_is_json() -> None:
     """Parameters of the media type do not matter."""
     sent = await asked(LocalGuard(app), "POST", {"content-type": "Application/JSON; charset=utf-8"}, content=b"{}")

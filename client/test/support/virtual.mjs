@@ -76,7 +76,7 @@ export function virtual(t, script) {
     }
     await settled()
   }
-  return { requests, script, connect, advance, gets: () => of('get'), posts: () => of('post'), deletes: () => of('delete') }
+  return { requests, script, fetch, connect, advance, gets: () => of('get'), posts: () => of('post'), deletes: () => of('delete') }
 }
 
 /** Follow a promise: `outcome.error`, `outcome.value`, and `outcome.at`, the time that it took. */

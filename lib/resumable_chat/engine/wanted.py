@@ -15,7 +15,8 @@ from .following import GIVE_UP_AFTER
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The generation opened at ``start``, else the one of the run ``run_id``, else the newest.
+    """The generation opened at ``start``, else the one of the run ``run_id``, else the one that the record before the
+    cursor ``after`` lies in, else the newest.
 
     The newest is wanted while it runs, and after its end by a reader whose cursor lies in it, or for ``ended_within``
     seconds.
@@ -23,6 +24,7 @@ class Wanted:
 
     start: int | None = None
     run_id: str | None = None
+    after: int | None = None
     ended_within: float = 0.0
 
     def is_met_by(self, newest: Generation, cursor: int | None, now: float) -> bool:
@@ -31,6 +33,8 @@ class Wanted:
             return newest.start == self.start
         if self.run_id is not None:
             return newest.has_run(self.run_id)
+        if self.after is not None:
+            return newest.start < self.after
         if newest.running:
             return True
         # A reader that was cut off before the end comes back for the rest.
@@ -45,6 +49,8 @@ class Wanted:
         if self.start is not None:
             newest = view.generation
             return self.start if newest is not None and self.start < newest.start else None
+        if self.run_id is None and self.after is not None:
+            return next((start for start, end in view.runs.values() if start < self.after <= end + 1), None)
         found = view.runs.get(self.run_id) if self.run_id is not None else None
         return found[0] if found is not None else None
 

@@ -47,12 +47,14 @@ class Body:
 class Submission:
     """A submitted list: messages with ``id``, ``role`` and ``parts``, as ``wire.messages`` returns them; not empty.
 
-    ``sender_cursor`` is what the sender had read of the chat.
+    ``sender_cursor`` is what the sender had read of the chat. ``translated`` says that the messages come from another
+    format, which may have less room than ours: like AG-UI rows, they change nothing in a chat that is there.
     """
 
     messages: Sequence[Message]
     run_id: str
     sender_cursor: int | None = None
+    translated: bool = False
 
     @cached_property
     def results(self) -> list[Chunk]:
@@ -77,7 +79,7 @@ class Submission:
             return Body(_fitting([], self.results))
         first = self._first_turn
         earlier = self.messages[:first]
-        rows = any(_is_row(message) for message in earlier)
+        rows = self.translated or any(_is_row(message) for message in earlier)
         before = [_stored(message) for message in earlier if message["parts"] or not _is_row(message)]
         listing, dropped = None, 0
         if new_chat and before:

@@ -208,13 +208,20 @@ class ResumableChat:
 
     async def stop_session(self, stream: str, *, run_id: str | None = None) -> Response:
         """End the running generation (only if it is ``run_id``, when given): 202 stopped, 204 nothing runs."""
-        if not self._enable_stop:
-            return error_response(BadRequest(403, "Stopping is switched off on this server."))
         try:
-            stopped = await self._chat.stop(stream, run_id)
+            stopped = await self.stop(stream, run_id)
         except ChatError as error:
             return error_response(error)
-        return Response(status_code=202 if isinstance(stopped, Stopped) else 204, headers=NO_STORE)
+        return Response(status_code=202 if stopped else 204, headers=NO_STORE)
+
+    async def stop(self, stream: str, run_id: str | None = None) -> bool:
+        """End the running generation (only if it is ``run_id``, when given); return whether one ran.
+
+        Raises BadRequest (403) if stopping is switched off, and LogUnavailable.
+        """
+        if not self._enable_stop:
+            raise BadRequest(403, "Stopping is switched off on this server.")
+        return isinstance(await self._chat.stop(stream, run_id), Stopped)
 
     @property
     def mode(self) -> Mode:
