@@ -14,8 +14,10 @@ from .engine.claim import Claimed, Claimer
 from .engine.ending import stop
 from .engine.reading import Reading
 from .engine.runner import ABANDONED, SHUT_DOWN, Run, Runner, default_on_error
-from .engine.tail import TailOptions
+from .engine.subscription import Wire
+from .engine.tail import NEWEST, TailOptions
 from .engine.tails import Tails
+from .engine.wanted import Wanted
 from .errors import LogError, LogUnavailable
 from .log.port import Log
 from .protocol import tokens
@@ -266,15 +268,16 @@ class Chat:
         return Reading(tail, tail.subscribe(_SESSION, cursor))
 
     def read_answer(
-        self, stream: str, cursor: int | None = None, *, start: int | None = None, run_id: str | None = None
+        self, stream: str, cursor: int | None = None, wanted: Wanted = NEWEST, wire: Wire = _GENERATION
     ) -> Reading:
-        """Begin to read one generation: the one opened at ``start`` or for this run, if given, else the running one.
-
-        Call this in the event loop.
-        """
+        """Begin to read one generation up to its end. Call this in the event loop."""
         tail = self._tails.get(stream)
-        run_key = tokens.key_of(run_id) if run_id is not None else None
-        return Reading(tail, tail.subscribe_answer(_GENERATION, cursor, start=start, run_key=run_key))
+        return Reading(tail, tail.subscribe_answer(wire, cursor, wanted))
+
+    def read_until_idle(self, stream: str, wire: Wire) -> Reading:
+        """Begin to read a whole chat up to the end of the running answer, if one runs. Call this in the event loop."""
+        tail = self._tails.get(stream)
+        return Reading(tail, tail.subscribe_until_idle(wire))
 
     async def stop(self, stream: str, run_id: str | None = None) -> Stopped | NothingRuns:
         """End the running generation; with ``run_id`` only if it has that run, which otherwise will not begin.

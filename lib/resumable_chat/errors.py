@@ -77,12 +77,16 @@ class ConfigurationError(ChatError):
 
 
 class BadRequest(ChatError):
-    """What the caller sent cannot be used. ``status`` is the HTTP status; the text is safe to show."""
+    """What the caller sent cannot be used. ``status`` is the HTTP status; the text is safe to show.
 
-    def __init__(self, status: int, detail: str) -> None:
+    ``retry_after`` is the number of seconds after which the same request may be taken.
+    """
+
+    def __init__(self, status: int, detail: str, *, retry_after: int | None = None) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
+        self.retry_after = retry_after
 
 
 class StreamInUse(BadRequest):

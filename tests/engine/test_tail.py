@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from resumable_chat.engine.capacity import Capacity
+from resumable_chat.engine.following import GIVE_UP_AFTER
 from resumable_chat.engine.subscription import SubscriberCut, Subscription
-from resumable_chat.engine.tail import GIVE_UP_AFTER, Tail, TailOptions
+from resumable_chat.engine.tail import Tail, TailOptions
+from resumable_chat.engine.wanted import Wanted
 from resumable_chat.errors import LogUnavailable, Overloaded
 from resumable_chat.protocol.records import fence_token
+from resumable_chat.protocol.tokens import key_of
 from resumable_chat.wire.s2 import S2Generation, S2Session
 
 from ..logs import OURS, VirtualLog, answer, body, events_in, message, turn
@@ -363,6 +366,25 @@ def test_a_silent_writer_is_closed_after_the_lease() -> None:
     scene(act)
 
 
+@pytest.mark.parametrize("session", [True, False])
+def test_a_writer_that_died_behind_its_opening_fence_is_closed(session: bool) -> None:
+    """Nothing else tells that the generation runs."""
+
+    async def act(log: VirtualLog) -> None:
+        log.add(*ENDED)
+        tail = tail_of(log, session=session)
+        if session:
+            await tail.subscribe(SESSION)
+        else:
+            await tail.subscribe_answer(GENERATION, 3)
+        await asyncio.sleep(3)
+        log.add(OURS)
+        await asyncio.sleep(LEASE + 2)
+        assert fences(log)[-1].startswith("error-")
+
+    scene(act)
+
+
 def test_a_heartbeat_keeps_a_writer_alive() -> None:
     """Records or not."""
 
@@ -475,20 +497,21 @@ def test_a_generation_is_found_by_its_start_its_run_or_a_cursor() -> None:
     """Nothing is subscribed to if it is not the newest one."""
 
     async def act(log: VirtualLog) -> None:
-        log.add(OURS + ".keyofrun0001", *answer("a", "r", "1"), "end-0")
+        log.add(f"{OURS}.{key_of('known')}", *answer("a", "r", "1"), "end-0")
         tail = tail_of(log, session=False)
-        for options, found in (
-            ({}, False),
-            ({"start": 0}, True),
-            ({"start": 3}, False),
-            ({"run_key": "keyofrun0001"}, True),
-            ({"run_key": "another"}, False),
-            ({"cursor": 3}, True),
-            ({"cursor": 0}, False),
-            ({"cursor": 6}, False),
+        for wanted, cursor, found in (
+            (Wanted(), None, False),
+            (Wanted(start=0), None, True),
+            (Wanted(start=3), None, False),
+            (Wanted(run_id="known"), None, True),
+            (Wanted(run_id="r"), None, True),
+            (Wanted(run_id="another"), None, False),
+            (Wanted(), 3, True),
+            (Wanted(), 0, False),
+            (Wanted(), 6, False),
         ):
-            subscription = await tail.subscribe_answer(GENERATION, **options)  # type: ignore[arg-type]
-            assert (subscription is not None) is found, options
+            subscription = await tail.subscribe_answer(GENERATION, cursor, wanted)
+            assert (subscription is not None) is found, (wanted, cursor)
             if subscription is not None:
                 assert not subscription.is_over
                 await subscription.get(5)

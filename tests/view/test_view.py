@@ -163,6 +163,16 @@ def test_an_outcome_in_the_log_is_kept() -> None:
     assert told is Outcome.STOPPED and runs == [None, {"id": "r", "outcome": "stopped"}]
 
 
+def test_an_outcome_of_an_earlier_run_is_not_that_of_the_last() -> None:
+    """A generation may have several runs, of which the log tells the outcome of one."""
+    run = {"id": "r", "outcome": "stopped"}
+    end = {"type": "TEXT_MESSAGE_END", "messageId": "a", "metadata": {"resumable": {"run": run}}}
+    first = [OURS, *turn(message("u")), *answer("a", "r", "1", finish=False), end, finished("r")]
+    told, runs = outcome(*first, *answer("a2", "r2", "x"), "end-1")
+    assert told is Outcome.FINISHED and runs[1] == run
+    assert runs[2] is not None and runs[2]["outcome"] == "finished"
+
+
 @pytest.mark.parametrize(
     ("ending", "fence", "expected"),
     [

@@ -19,12 +19,14 @@ from lambda_asgi import BrokenOff, drain, invocation, wait_until
 
 from ..errors import BadRequest
 from ..settings import Delivery, Mode, Settings, open_log
-from ..web.chat import ResumableChat, WaitUntil, create_resumable_chat
+from ..web.background import WaitUntil
+from ..web.chat import ResumableChat, create_resumable_chat
 from ..web.cors import Cors
 from ..web.host import Host
 from ..web.owners import PUBLIC, Owner, Public, owned_stream
 from ..web.responses import BodyBroken
-from ..web.routes import PREFIX, ROUTES, Function, add_routes
+from ..web.route import PREFIX, Function
+from ..web.routes import ROUTES, add_routes
 from .owner import owner_of
 
 if TYPE_CHECKING:

@@ -4,33 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from ..errors import LogError, LogUnavailable
 from ..log.port import Log
-from ..protocol import tokens
-from ..protocol.records import Record
-from ..protocol.silence import Outage, Silence
+from ..protocol.silence import Silence
 from ..view.events import Event, Skipped, TurnEnded
-from ..view.generation import Generation
 from ..view.view import View
 from .capacity import Capacity
+from .following import GIVE_UP_AFTER, Follower
 from .reaping import Reaper
 from .subscription import Subscription, Wire
+from .wanted import Wanted, read_generation
 
 logger = logging.getLogger(__name__)
 
-GIVE_UP_AFTER: Final = 30.0
-"""Seconds without an answer from the log after which readers are cut off, or told that it cannot be reached."""
-
 SHUTTING_DOWN: Final = "the server is shutting down"
 
-_STEP_RECORDS: Final = 500
-_STEP_BYTES: Final = 256 * 1024
-"""What is fed to the view before other tasks get their turn."""
+NEWEST: Final = Wanted()
+
+_TAIL: Final = sys.maxsize
+"""As a cursor: everything that the log holds now, also what another process has just written."""
+
+_CLOSE_SECONDS: Final = 5.0
+"""Seconds that followers have to leave the log when the server ends."""
 
 _REPORTS: Final = 20
 """Skipped records that are logged one by one, for each tail."""
@@ -56,15 +58,14 @@ class Tail:
         self._log = log
         self._stream = stream
         self._capacity = capacity
-        self._silence = Silence(options.lease)
-        self._reaper = Reaper(log, stream, self.view, self._silence, options.writer_lost_message)
+        silence = Silence(options.lease)
+        self._reaper = Reaper(log, stream, self.view, silence, options.writer_lost_message)
+        self._follower = Follower(log, stream, self.view, silence, self._deliver, self._reaper.turned)
         self._subscriptions: set[Subscription] = set()
         self._waiting = 0
         self._task: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._caught_up: asyncio.Future[None] | None = None
-        self._moved = asyncio.Condition()
-        """Guards the view: it is fed, or frames are made of it. Notified when it has been fed."""
         self._reported = 0
 
     @property
@@ -81,28 +82,51 @@ class Tail:
         """
         async with self._entered() as admitted:
             await self._reach(cursor)
-            async with self._moved:
+            async with self._follower.moved:
                 await self._encode_messages()
                 subscription = Subscription(wire, wire.opening(self.view, cursor))
                 admitted.append(subscription)
                 return self._add(subscription)
 
     async def subscribe_answer(
-        self, wire: Wire, cursor: int | None = None, *, start: int | None = None, run_key: str | None = None
+        self, wire: Wire, cursor: int | None = None, wanted: Wanted = NEWEST
     ) -> Subscription | None:
-        """Return a subscription to one generation, from the cursor or its start on.
+        """Return a subscription to one generation, from the cursor or its start on; None if there is no such one.
 
-        That is the one opened at ``start`` or for the run with this key, if given; else the running one, or the one
-        that ended after the cursor. None if there is no such generation. Raises LogUnavailable, or Overloaded.
+        Raises LogUnavailable, or Overloaded.
         """
         async with self._entered() as admitted:
-            await self._reach(start + 1 if start is not None else None)
-            async with self._moved:
+            await self._reach(wanted.start + 1 if wanted.start is not None else _TAIL)
+            async with self._follower.moved:
                 newest = self.view.generation
-                if newest is None or not _is_wanted(newest, cursor, start, run_key):
-                    return None
-                subscription = Subscription(wire, wire.opening(self.view, cursor), start=newest.start)
-                if not newest.running:
+                if newest is not None and wanted.is_met_by(newest, cursor, time.time()):
+                    subscription = Subscription(wire, wire.opening(self.view, cursor), start=newest.start)
+                    if not newest.running:
+                        subscription.end()
+                    admitted.append(subscription)
+                    return self._add(subscription)
+                start = wanted.is_met_before(self.view)
+            earlier = await read_generation(self._log, self._stream, start) if start is not None else None
+            if earlier is None:
+                return None
+            subscription = Subscription(wire, wire.opening(earlier, cursor), start=start)
+            subscription.end()
+            admitted.append(subscription)
+            return self._add(subscription)
+
+    async def subscribe_until_idle(self, wire: Wire) -> Subscription:
+        """Return a subscription to the whole chat up to the end of the running generation, if one runs.
+
+        Raises LogUnavailable, or Overloaded.
+        """
+        async with self._entered() as admitted:
+            await self._reach(_TAIL)
+            async with self._follower.moved:
+                await self._encode_messages()
+                newest = self.view.generation
+                start = newest.start if newest is not None and newest.running else None
+                subscription = Subscription(wire, wire.opening(self.view, None), start=start)
+                if start is None:
                     subscription.end()
                 admitted.append(subscription)
                 return self._add(subscription)
@@ -124,7 +148,7 @@ class Tail:
         self.cut(SHUTTING_DOWN)
         self._stop()
         if self._closing:
-            await asyncio.wait(self._closing, timeout=GIVE_UP_AFTER)
+            await asyncio.wait(self._closing, timeout=_CLOSE_SECONDS)
 
     def _add(self, subscription: Subscription) -> Subscription:
         self._subscriptions.add(subscription)
@@ -156,6 +180,8 @@ class Tail:
         A cursor ahead of the view comes from a process that saw more of the log. Raises LogUnavailable.
         """
         assert self._caught_up is not None
+        if not self._caught_up.done() and cursor == _TAIL:
+            cursor = None
         reached = self.view.next_seq
         while not self._caught_up.done():
             await asyncio.wait({self._caught_up}, timeout=GIVE_UP_AFTER)
@@ -170,8 +196,8 @@ class Tail:
         try:
             async with asyncio.timeout(GIVE_UP_AFTER):
                 end = (await self._log.tail(self._stream)).seq_num
-                async with self._moved:
-                    await self._moved.wait_for(lambda: self.view.next_seq >= min(cursor, end))
+                async with self._follower.moved:
+                    await self._follower.moved.wait_for(lambda: self.view.next_seq >= min(cursor, end))
         except TimeoutError:
             raise LogUnavailable("The log was read less far than this reader has read it. Try again.") from None
 
@@ -202,7 +228,7 @@ class Tail:
     async def _run(self, caught_up: asyncio.Future[None]) -> None:
         reaping = asyncio.create_task(self._reaper.run(), name=f"reap {self._stream}")
         try:
-            await self._follow(caught_up)
+            await self._follower.follow(caught_up)
         except Exception as error:
             if not isinstance(error, LogError):
                 logger.exception("following %s failed", self._stream)
@@ -215,54 +241,6 @@ class Tail:
             if not caught_up.done():
                 caught_up.cancel()
 
-    async def _follow(self, caught_up: asyncio.Future[None]) -> None:
-        loop = asyncio.get_running_loop()
-        self._silence.lost_touch()
-        outage = Outage(GIVE_UP_AFTER)
-        while True:
-            try:
-                # A reading to the end tells that the log works, even when nobody writes.
-                async with aclosing(self._log.read(self._stream, self.view.next_seq)) as batches:
-                    async for records in batches:
-                        await self._take(records)
-                if not caught_up.done():
-                    caught_up.set_result(None)
-                outage.worked()
-                self._silence.heard(loop.time())
-                async with aclosing(self._log.follow(self._stream, self.view.next_seq)) as batches:
-                    async for records in batches:
-                        outage.worked()
-                        self._silence.heard(loop.time())
-                        await self._take(records)
-            except LogUnavailable as error:
-                # While the log is out of reach, silence says nothing about the writer.
-                self._silence.lost_touch()
-                pause = outage.failed(loop.time())
-                if pause is None or not caught_up.done():
-                    raise
-                logger.warning("following %s failed, trying again: %s", self._stream, error)
-                await asyncio.sleep(pause)
-
-    async def _take(self, records: Sequence[Record]) -> None:
-        """Feed the view step by step, and hand its events to the readers."""
-        for index, step in enumerate(_steps(records)):
-            if index:
-                await asyncio.sleep(0)
-            async with self._moved:
-                feeding = self.view.feed(step)
-                try:
-                    for events in feeding:
-                        if events:
-                            await self._deliver(events)
-                        else:
-                            await asyncio.sleep(0)
-                finally:
-                    # A task that is cancelled must not leave the view in the middle of something.
-                    for _ in feeding:
-                        pass
-                self._moved.notify_all()
-        self._reaper.turned()
-
     async def _deliver(self, events: Sequence[Event]) -> None:
         for event in events:
             if isinstance(event, Skipped):
@@ -274,11 +252,17 @@ class Tail:
             if subscription.start is not None and (newest is None or newest.start != subscription.start):
                 continue
             wire = subscription.wire
-            if id(wire) not in made:
-                if wire.needs_messages(events):
-                    for _ in self.view.json.steps():
-                        await asyncio.sleep(0)
-                made[id(wire)] = wire.live(self.view, events)
+            try:
+                if id(wire) not in made:
+                    if wire.needs_messages(events):
+                        for _ in self.view.json.steps():
+                            await asyncio.sleep(0)
+                    made[id(wire)] = wire.live(self.view, events)
+            except Exception:
+                # The other wire formats' readers go on.
+                logger.exception("making frames of %s failed", self._stream)
+                subscription.cut("an internal error")
+                continue
             subscription.push(made[id(wire)])
             if ended and subscription.start is not None:
                 subscription.end()
@@ -288,27 +272,3 @@ class Tail:
         if self._reported <= _REPORTS:
             last = "; further ones are only counted" if self._reported == _REPORTS else ""
             logger.warning("record %d of %s is skipped: %s%s", skipped.seq_num, self._stream, skipped.reason, last)
-
-
-def _is_wanted(generation: Generation, cursor: int | None, start: int | None, run_key: str | None) -> bool:
-    if start is not None:
-        return generation.start == start
-    if run_key is not None:
-        return tokens.parse(generation.token).key == run_key
-    if generation.running:
-        return True
-    # A reader that was cut off before the end comes back for the rest.
-    return (
-        cursor is not None and bool(generation.chunks) and (generation.start < cursor <= generation.chunks[-1].seq_num)
-    )
-
-
-def _steps(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
-    start, size = 0, 0
-    for index, record in enumerate(records):
-        size += len(record.body)
-        if index - start + 1 >= _STEP_RECORDS or size >= _STEP_BYTES:
-            yield records[start : index + 1]
-            start, size = index + 1, 0
-    if start < len(records):
-        yield records[start:]

@@ -41,9 +41,9 @@ class UserTurn:
 class Generation:
     """Everything between an opening fence, at ``start``, and the next fence, at ``end`` (None: it runs).
 
-    ``token`` is "" for records before the first readable fence: the log's head was trimmed. ``opened_at`` is in ms
-    since 1970. ``answer_from`` is the cursor after the user's messages. ``follows`` is the id of the run before it
-    if that run left interrupts open: this generation answers or abandons them.
+    ``token`` is "" for records before the first readable fence: the log's head was trimmed. ``opened_at`` and
+    ``ended_at`` are in ms since 1970. ``answer_from`` is the cursor after the user's messages. ``follows`` is the id
+    of the run before it if that run left interrupts open: this generation answers or abandons them.
     """
 
     start: int
@@ -56,6 +56,7 @@ class Generation:
     chunks: list[ChunkRead] = field(default_factory=list)
     run_ids: dict[str, None] = field(default_factory=dict)
     end: int | None = None
+    ended_at: int | None = None
     ending: Ending | None = None
     _terminal: ChunkRead | None = None
     _outcome: dict[str, Any] | None = None
@@ -100,6 +101,7 @@ class Generation:
             self.note(read)
         self.chunks += owed
         self.end = end
+        self.ended_at = timestamp
         self.ending = _stored_ending(self._outcome, ending)
         return owed
 

@@ -4,10 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
+from ..chat import Accepted, Chat
+
 logger = logging.getLogger(__name__)
+
+WaitUntil = Callable[[Coroutine[Any, Any, Any]], object]
+"""Takes work that goes on behind a response."""
+
+
+async def hand_over(chat: Chat, accepted: Accepted, wait_until: WaitUntil | None) -> None:
+    """Hand the run over; without ``wait_until``, wait for it. A run that nobody takes is ended at once."""
+    work = chat.run(accepted)
+    if wait_until is None:
+        await work
+        return
+    try:
+        wait_until(work)
+    except BaseException:
+        work.close()
+        await chat.abandon(accepted)
+        raise
 
 
 class Background:

@@ -5,71 +5,31 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final, get_args
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from ..chat import FOREIGN_LEASE_MS, LEASE_MS, Accepted, Chat, Options, SendRequest, Sent
+from ..chat import FOREIGN_LEASE_MS, LEASE_MS, Accepted, Chat, Options, SendRequest
 from ..engine.reading import Reading
 from ..engine.runner import default_on_error
-from ..errors import BadRequest, ChatError, ConfigurationError, LogUnavailable, Overloaded
+from ..engine.wanted import Wanted
+from ..errors import BadRequest, ChatError, ConfigurationError
 from ..log.port import Log
-from ..protocol.claim import Busy, Conflict, Used
-from ..protocol.outcomes import DEFAULT_ERROR
 from ..protocol.stop import Stopped
 from ..settings import MIN_LEASE_MS, Delivery, Mode, S2Settings, Settings, open_log
 from ..sources.port import Source
 from ..wire.messages import read_messages
-from .background import Background
+from .background import Background, WaitUntil, hand_over
+from .errors import NO_STORE, error_response, refusal
 from .responses import ReplayResponse
+from .streams import FIRST_LOOK, Streams, must_end_at
 
 logger = logging.getLogger(__name__)
 
-WaitUntil = Callable[[Coroutine[Any, Any, Any]], object]
-
 LAMBDA_RESPONSE_SECONDS: Final = 60.0
-_DEADLINE_MARGIN: Final = 2.0
-_FIRST_LOOK: Final = 0.05
-"""Seconds that a replay waits for the log before its headers go out, so that a log out of reach is a 503."""
 
 _DRAIN: Final = 5.0
-
-_NO_STORE: Final = {"Cache-Control": "no-store"}
-
-
-def error_response(error: Exception) -> Response:
-    """Return the JSON answer to an error.
-
-    BadRequest has a status of its own. A log out of reach, or a process with too many readers, is 503. Anything else
-    is 500, and logged with its traceback.
-    """
-    if isinstance(error, Overloaded):
-        # The connection holds a file descriptor, which is what this process is short of.
-        return JSONResponse({"detail": str(error)}, 503, {**_NO_STORE, "Retry-After": "5", "Connection": "close"})
-    if isinstance(error, BadRequest):
-        return JSONResponse({"detail": error.detail}, error.status, _NO_STORE)
-    if isinstance(error, LogUnavailable):
-        logger.error("the log is unavailable: %s", error)
-        detail = "The chat log cannot be reached. Nothing was lost; try again in a moment."
-        return JSONResponse({"detail": detail}, 503, {**_NO_STORE, "Retry-After": "1"})
-    logger.error("the request failed", exc_info=error)
-    return JSONResponse({"detail": DEFAULT_ERROR}, 500, _NO_STORE)
-
-
-def refusal(sent: Sent) -> Response | None:
-    """Return the answer to a send that was not taken: 409 while the chat is busy, 422 for a run id used twice."""
-    match sent:
-        case Busy():
-            detail = "Stream already in use: an answer is still being written. Wait for it, or stop it."
-            return JSONResponse({"detail": detail}, 409, {**_NO_STORE, "Retry-After": str(sent.retry_after)})
-        case Used():
-            detail = "This stream has had its answer already. Use a new stream for each answer."
-            return JSONResponse({"detail": detail}, 409, _NO_STORE)
-        case Conflict():
-            detail = "This runId was sent before with another message. Use a new runId for each message."
-            return JSONResponse({"detail": detail}, 422, _NO_STORE)
-    return None
 
 
 class ResumableChat:
@@ -105,6 +65,8 @@ class ResumableChat:
         self._enable_stop = enable_stop
         self._response_lease = response_lease
         self._background = Background()
+        self.streams = Streams(self._chat, self._background)
+        """Answers in other wire formats than that of ``replay``."""
 
     async def make_session_response(
         self,
@@ -148,10 +110,10 @@ class ResumableChat:
         except ChatError as error:
             return error_response(error)
         if (refused := refusal(sent)) is not None:
-            return refused
+            return error_response(refused)
         if isinstance(sent, Accepted):
-            await self._behind(wait_until, sent)
-        return Response(status_code=202, headers=_NO_STORE)
+            await hand_over(self._chat, sent, wait_until)
+        return Response(status_code=202, headers=NO_STORE)
 
     async def make_resumable(
         self,
@@ -183,39 +145,26 @@ class ResumableChat:
             return error_response(error)
         if (refused := refusal(sent)) is not None:
             await _discard(chunks)
-            return refused
+            return error_response(refused)
         reading = None
         if delivery == "response":
             # It begins before the source does, so that no later run can take the place of this one.
             start = sent.start if isinstance(sent, Accepted) else None
-            reading = self._chat.read_answer(stream, start=start, run_id=run_id)
+            reading = self._chat.read_answer(stream, None, Wanted(start, run_id))
         if not isinstance(sent, Accepted):
             await _discard(chunks)
         else:
             if delivery == "response" and wait_until is None:
                 wait_until = self._background.wait_until
             try:
-                await self._behind(wait_until, sent)
+                await hand_over(self._chat, sent, wait_until)
             except BaseException:
                 if reading is not None:
                     reading.leave()
                 raise
         if reading is None:
-            return Response(status_code=202, headers=_NO_STORE)
+            return Response(status_code=202, headers=NO_STORE)
         return await self._answer(reading, deadline)
-
-    async def _behind(self, wait_until: WaitUntil | None, accepted: Accepted) -> None:
-        """Hand the run over; without ``wait_until``, wait for it. A run that nobody takes is ended at once."""
-        work = self._chat.run(accepted)
-        if wait_until is None:
-            await work
-            return
-        try:
-            wait_until(work)
-        except BaseException:
-            work.close()
-            await self._chat.abandon(accepted)
-            raise
 
     async def replay(
         self,
@@ -233,12 +182,12 @@ class ResumableChat:
         if self._mode != "session":
             return await self._answer(self._chat.read_answer(stream, from_seq_num), deadline, live=live)
         reading = self._chat.read(stream, from_seq_num)
-        if await reading.began(_FIRST_LOOK):
+        if await reading.began(FIRST_LOOK):
             try:
                 await reading.subscription()
             except Exception as error:  # noqa: BLE001 - it is logged, and answered as 500
                 return error_response(error)
-        ends_at = self._must_end_at(deadline)
+        ends_at = must_end_at(deadline)
         if self._response_lease is not None:
             lease_ends = asyncio.get_running_loop().time() + self._response_lease
             ends_at = lease_ends if ends_at is None else min(ends_at, lease_ends)
@@ -254,12 +203,8 @@ class ResumableChat:
         except Exception as error:  # noqa: BLE001 - it is logged, and answered as 500
             return error_response(error)
         if subscription is None:
-            return Response(status_code=204, headers=_NO_STORE)
-        return ReplayResponse(reading, live=live, ends_at=self._must_end_at(deadline))
-
-    def _must_end_at(self, deadline: float | None) -> float | None:
-        """Return the loop time at which a response must end, so that the platform does not end it."""
-        return None if deadline is None else deadline - _DEADLINE_MARGIN
+            return Response(status_code=204, headers=NO_STORE)
+        return ReplayResponse(reading, live=live, ends_at=must_end_at(deadline))
 
     async def stop_session(self, stream: str, *, run_id: str | None = None) -> Response:
         """End the running generation (only if it is ``run_id``, when given): 202 stopped, 204 nothing runs."""
@@ -269,7 +214,7 @@ class ResumableChat:
             stopped = await self._chat.stop(stream, run_id)
         except ChatError as error:
             return error_response(error)
-        return Response(status_code=202 if isinstance(stopped, Stopped) else 204, headers=_NO_STORE)
+        return Response(status_code=202 if isinstance(stopped, Stopped) else 204, headers=NO_STORE)
 
     @property
     def mode(self) -> Mode:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 
 from ..settings import Delivery, Mode
-from .chat import ResumableChat, WaitUntil
+from .background import WaitUntil
+from .chat import ResumableChat
 
 if TYPE_CHECKING:
     from ..sources.port import Source

@@ -55,19 +55,19 @@ class StopRequest:
 
 async def read_send(request: Request) -> SendRequest:
     """Return the send in a request. Raises BadRequest (400, 413)."""
-    body = await _json_object(request)
+    body = await read_json_object(request)
     if "messages" not in body:
         raise BadRequest(400, "messages: is missing. Send the list of messages.")
     run_id = body.get("runId", request.headers.get("x-run-id", request.headers.get("idempotency-key")))
     return SendRequest(
-        chat_id=_chat_id(body.get("id")),
+        chat_id=read_chat_id(body.get("id")),
         messages=body["messages"],
-        run_id=_run_id(run_id, "runId"),
-        seen=_cursor(body.get("from"), "from"),
-        data=_typed(body, "data", (dict,), "an object") or {},
-        parent_run_id=_run_id(body.get("parentRunId"), "parentRunId"),
-        resume=_typed(body, "resume", (dict, list), "a list or an object"),
-        tools=_typed(body, "tools", (list,), "a list") or (),
+        run_id=read_run_id(run_id, "runId"),
+        seen=read_cursor(body.get("from"), "from"),
+        data=read_field(body, "data", (dict,), "an object") or {},
+        parent_run_id=read_run_id(body.get("parentRunId"), "parentRunId"),
+        resume=read_field(body, "resume", (dict, list), "a list or an object"),
+        tools=read_field(body, "tools", (list,), "a list") or (),
     )
 
 
@@ -75,19 +75,20 @@ def read_replay(request: Request) -> ReplayRequest:
     """Return the replay that a request asks for; ``Last-Event-ID`` goes before ``from``. Raises BadRequest (400)."""
     last = request.headers.get("last-event-id")
     query = request.query_params
-    cursor = _cursor(last, "Last-Event-ID") if last else _cursor(query.get("from"), "from")
-    return ReplayRequest(_chat_id(query.get("id")), cursor)
+    cursor = read_cursor(last, "Last-Event-ID") if last else read_cursor(query.get("from"), "from")
+    return ReplayRequest(read_chat_id(query.get("id")), cursor)
 
 
 async def read_stop(request: Request) -> StopRequest:
     """Return the stop in a request's query or, without an ``id`` there, in its body. Raises BadRequest (400, 413)."""
     named: Mapping[str, Any] = request.query_params
     if "id" not in named:
-        named = await _json_object(request)
-    return StopRequest(_chat_id(named.get("id")), _run_id(named.get("runId"), "runId"))
+        named = await read_json_object(request)
+    return StopRequest(read_chat_id(named.get("id")), read_run_id(named.get("runId"), "runId"))
 
 
-async def _json_object(request: Request) -> dict[str, Any]:
+async def read_json_object(request: Request) -> dict[str, Any]:
+    """Return a request's body. Raises BadRequest (400, 413)."""
     received = bytearray()
     async for part in request.stream():
         received += part
@@ -105,15 +106,19 @@ async def _json_object(request: Request) -> dict[str, Any]:
     return body
 
 
-def _typed(body: Mapping[str, Any], name: str, types: tuple[type, ...], words: str) -> Any:
-    """Return a field of the body that is meant for the model; None if it is missing or null."""
+def read_field(body: Mapping[str, Any], name: str, types: tuple[type, ...], words: str) -> Any:
+    """Return a field of the body that is meant for the model; None if it is missing or null.
+
+    Raises BadRequest (400).
+    """
     value = body.get(name)
     if value is not None and not isinstance(value, types):
         raise BadRequest(400, f"{name}: must be {words}.")
     return well_formed(value)
 
 
-def _chat_id(value: Any) -> str:
+def read_chat_id(value: Any) -> str:
+    """Return the id of a chat, wherever it stood in the request. Raises BadRequest (400)."""
     if value is None or value == "":
         raise BadRequest(400, "id: is missing. Name the chat.")
     if not isinstance(value, str) or not _CHAT_ID.fullmatch(value):
@@ -123,7 +128,8 @@ def _chat_id(value: Any) -> str:
     return value
 
 
-def _run_id(value: Any, name: str) -> str | None:
+def read_run_id(value: Any, name: str) -> str | None:
+    """Return the id of a run, None if there is none. Raises BadRequest (400), which calls the field ``name``."""
     if value is None:
         return None
     if not isinstance(value, str) or not 0 < len(value) <= _MAX_RUN_ID:
@@ -131,7 +137,8 @@ def _run_id(value: Any, name: str) -> str | None:
     return value
 
 
-def _cursor(value: Any, name: str) -> int | None:
+def read_cursor(value: Any, name: str) -> int | None:
+    """Return a cursor, None if there is none. Raises BadRequest (400), which calls the field ``name``."""
     if value is None or value == "":
         return None
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 18:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from starlette.responses import StreamingResponse
@@ -14,6 +15,7 @@ from ..engine.reading import Reading
 from ..engine.subscription import SubscriberCut
 from ..errors import ChatError
 from ..wire.sse import HEADERS, KEEP_ALIVE, MEDIA_TYPE, OPENED, slices
+from .errors import NO_STORE
 
 logger = logging.getLogger(__name__)
 
@@ -25,11 +27,29 @@ class BodyBroken(Exception):
     """The body is broken off on purpose, so that clients reconnect instead of settling."""
 
 
-class ReplayResponse(StreamingResponse):
-    """Server-sent events of one reading, which ends with the response, even if its body never began."""
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How the responses of a wire format look: ``opened`` comes first, at once, and ``keep_alive`` in silence."""
 
-    def __init__(self, reading: Reading, *, live: bool, ends_at: float | None) -> None:
-        super().__init__(body(reading, live=live, ends_at=ends_at), media_type=MEDIA_TYPE, headers=HEADERS)
+    media_type: str = MEDIA_TYPE
+    headers: Mapping[str, str] = field(default_factory=lambda: HEADERS)
+    opened: bytes = OPENED
+    keep_alive: bytes = KEEP_ALIVE
+
+
+SSE: Final = Format()
+
+JSON: Final = Format("application/json", NO_STORE, b"", b"")
+"""A document, which has no room for anything else."""
+
+
+class ReplayResponse(StreamingResponse):
+    """The bytes of one reading, which ends with the response, even if its body never began."""
+
+    def __init__(self, reading: Reading, *, live: bool, ends_at: float | None, form: Format = SSE) -> None:
+        super().__init__(
+            body(reading, live=live, ends_at=ends_at, form=form), media_type=form.media_type, headers=form.headers
+        )
         self._reading = reading
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -39,24 +59,26 @@ class ReplayResponse(StreamingResponse):
             self._reading.leave()
 
 
-async def body(reading: Reading, *, live: bool, ends_at: float | None) -> AsyncIterator[bytes]:
+async def body(reading: Reading, *, live: bool, ends_at: float | None, form: Format = SSE) -> AsyncIterator[bytes]:
     """Yield the bytes of one replay.
 
-    ``ends_at`` is the loop time at which the response must end. In the middle of an answer that breaks it off; else
-    it ends after a keep-alive. Without ``live`` it ends after what the log holds now.
+    ``ends_at`` is the loop time at which the response must end. In the middle of an answer, or where one answer is all
+    that was asked for, that breaks it off; else it ends after a keep-alive. Without ``live`` it ends after what the log
+    holds now.
 
     Raises BodyBroken, also when the reader is too slow, the log fails, or this library does.
     """
     try:
-        yield OPENED
-        async for data in _events(reading, live=live, ends_at=ends_at):
+        if form.opened:
+            yield form.opened
+        async for data in _events(reading, live=live, ends_at=ends_at, keep_alive=form.keep_alive):
             yield data
     except SubscriberCut as cut:
         raise BodyBroken(str(cut)) from cut
     except ChatError as error:
         logger.warning("a replay was broken off: %s", error)
         raise BodyBroken(str(error)) from error
-    except (BodyBroken, OSError):
+    except BodyBroken:
         raise
     except Exception as error:
         logger.exception("a replay failed")
@@ -65,11 +87,11 @@ async def body(reading: Reading, *, live: bool, ends_at: float | None) -> AsyncI
         reading.leave()
 
 
-async def _events(reading: Reading, *, live: bool, ends_at: float | None) -> AsyncIterator[bytes]:
+async def _events(reading: Reading, *, live: bool, ends_at: float | None, keep_alive: bytes) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
     subscription = await reading.subscription()
     if subscription is None:
-        return
+        raise BodyBroken("the log holds no such run")
 
     def must_end() -> bool:
         return ends_at is not None and loop.time() >= ends_at
@@ -86,9 +108,9 @@ async def _events(reading: Reading, *, live: bool, ends_at: float | None) -> Asy
         if subscription.is_over or (not live and not pieces):
             return
         if must_end():
-            if reading.tail.view.running:
+            if subscription.start is not None or reading.tail.view.running:
                 raise BodyBroken("the response's lease is over in the middle of an answer")
-            yield KEEP_ALIVE
+            yield keep_alive
             return
-        if not pieces:
-            yield KEEP_ALIVE
+        if not pieces and keep_alive:
+            yield keep_alive

@@ -15,12 +15,13 @@ from starlette.requests import Request
 from ..errors import BadRequest, ConfigurationError
 from ..settings import Delivery, Mode, Settings
 from ..sources.port import Source
-from .background import Background
-from .chat import ResumableChat, WaitUntil, create_resumable_chat
+from .background import Background, WaitUntil
+from .chat import ResumableChat, create_resumable_chat
 from .cors import Cors
 from .host import Host
 from .owners import PUBLIC, Owner, Public, owned_stream
-from .routes import PREFIX, ROUTES, add_routes
+from .route import PREFIX
+from .routes import ROUTES, add_routes
 from .shutdown import ending_readers
 
 logger = logging.getLogger(__name__)

@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from dataclasses import replace
+from typing import Final
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..errors import ChatError
 from ..protocol.json_text import well_formed
 from ..wire.messages import read_messages
-from .chat import error_response
 from .documents import ERRORS, REPLAY_PARAMETERS, SEND_BODY, STOP_PARAMETERS
 from .host import Host
 from .requests import read_replay, read_send, read_stop
-
-Function = Literal["send", "replay", "stop"]
-
-PREFIX: Final = "/api"
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One route: the function that serves it, whether its response streams, and its part of the OpenAPI document."""
-
-    function: Function
-    method: str
-    path: str
-    endpoint: Callable[[Host, Request], Awaitable[Response]]
-    streams: bool
-    summary: str
-    document: dict[str, Any]
-    success: dict[int | str, dict[str, Any]]
+from .route import Route
 
 
 async def send(host: Host, request: Request) -> Response:
@@ -86,7 +67,7 @@ async def stop(host: Host, request: Request) -> Response:
     return await host.chat.stop_session(host.stream(request, wanted.chat_id), run_id=wanted.run_id)
 
 
-ROUTES: Final = (
+_ROUTES: Final = (
     Route(
         "send",
         "POST",
@@ -120,6 +101,10 @@ ROUTES: Final = (
 )
 
 
+ROUTES: Final[tuple[Route, ...]] = _ROUTES
+"""Every route, also those of the other wire formats: each adds its own here, by one line."""
+
+
 def add_routes(router: APIRouter, host: Host, routes: Iterable[Route]) -> None:
     """Add these routes to a FastAPI router, served by ``host``."""
     for route in routes:
@@ -133,7 +118,7 @@ def add_routes(router: APIRouter, host: Host, routes: Iterable[Route]) -> None:
             response_class=Response,
             responses={**route.success, **ERRORS},
             status_code=int(next(iter(route.success))),
-            openapi_extra=route.document,
+            openapi_extra=dict(route.document),
             tags=["chat"],
         )
 
@@ -142,7 +127,7 @@ def _bound(route: Route, host: Host) -> Callable[[Request], Awaitable[Response]]
     async def endpoint(request: Request) -> Response:
         try:
             return await route.endpoint(host, request)
-        except ChatError as error:
-            return error_response(error)
+        except Exception as error:  # noqa: BLE001 - it is logged, and answered as 500
+            return route.failed(error)
 
     return endpoint
