@@ -73,7 +73,7 @@ def usage(reports: Sequence[Any]) -> list[dict[str, Any]]:
 def _counts(entry: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, ours in _COUNTS.items():
-        count = entry.get(name)
+        count: Any = entry.get(name)
         if type(count) in (int, float) and 0 <= count <= _LARGEST and count == int(count):
             found.setdefault(ours, int(count))
     named = {key: entry[key] for key in ("provider", "model") if isinstance(entry.get(key), str)}

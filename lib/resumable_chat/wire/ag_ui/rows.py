@@ -154,7 +154,7 @@ def _assistant(message: Message, rows: Rows) -> list[Row]:
     made: list[Row] = []
     by_id: dict[str, Row] = {}
     callers: dict[str, str] = {}
-    answered = {part.get("toolCallId") for part in _parts(message) if part.get("type") == "tool-result"}
+    answered = [part.get("toolCallId") for part in _parts(message) if part.get("type") == "tool-result"]
     said = repeated = ""
 
     def row(row_id: str) -> Row:

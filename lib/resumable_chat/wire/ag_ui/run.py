@@ -9,32 +9,19 @@ from typing import Any, Final
 from ...protocol.chunks import TERMINALS, Chunk
 from ...protocol.json_text import stringify
 from ...protocol.open_parts import METADATA
-from ...protocol.outcomes import DEFAULT_ERROR, Ending, Outcome
+from ...protocol.outcomes import Ending, Outcome
 from ...transcript.js import added_text, blank
 from ...transcript.snapshot import read_snapshot
 from ...transcript.values import Unfoldable, restored
-from ...view.generation import interrupts_of
-from .fields import Event, interrupts, is_patch, text, usage, with_metadata
+from .ends import Dialect, first_event, last_event
+from .fields import Event, text, with_metadata
+from .passing import passing
 from .rows import Rows, message_rows
-
-VERSION: Final = "1.0"
-"""The version of the protocol that is spoken with clients that name one."""
 
 _ROLES: Final = frozenset({"user", "system", "developer", "assistant"})
 _SUBTYPES: Final = frozenset({"tool-call", "message"})
 _MAX_USAGES: Final = 32
 _FAILED: Final = frozenset({outcome.value for outcome in Outcome if Ending(outcome).failed})
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """What one client takes. ``thread_id`` is its name of the chat.
-
-    ``current`` says that it speaks 1.0, so that it knows cancelled runs and pending calls, and sources that are files.
-    """
-
-    thread_id: str
-    current: bool = False
 
 
 @dataclass(slots=True)
@@ -105,42 +92,18 @@ class RunRewriter:
 
     def start(self) -> Event:
         """Return the run's first event."""
-        event: Event = {"type": "RUN_STARTED", "threadId": self._dialect.thread_id, "runId": self._run_id}
-        if self._dialect.current:
-            event["protocolVersion"] = VERSION
-        if self._parent_run_id is not None and self._parent_run_id != self._run_id:
-            event["parentRunId"] = self._parent_run_id
-        return event
+        return first_event(self._dialect, self._run_id, self._parent_run_id)
 
     def feed(self, chunk: Chunk) -> list[Event]:
         """Return the events for the next chunk."""
         handler = _HANDLERS.get(chunk["type"])
-        return [] if handler is None else list(handler(self, restored(chunk)))
+        return passing(chunk) if handler is None else list(handler(self, restored(chunk)))
 
     def end(self, ending: Ending) -> list[Event]:
         """Return what closes the open parts, and the run's terminal event."""
-        return [*self._close_all(), self._last(ending)]
-
-    def _last(self, ending: Ending) -> Event:
-        terminal = self._terminal or {}
-        used = usage(self._usages)
-        counted = {"usage": used} if used else {}
-        if ending.failed:
-            code = {"code": ending.code or ending.outcome.value} if ending.outcome is not Outcome.FAILED else {}
-            code = {"code": ending.code} if ending.code else code
-            return {"type": "RUN_ERROR", "message": ending.error or DEFAULT_ERROR, **code, **counted}
-        event: Event = {"type": "RUN_FINISHED", "threadId": self._dialect.thread_id, "runId": self._run_id, **counted}
-        if ending.outcome is Outcome.STOPPED:
-            return {**event, "outcome": {"type": "cancelled"}} if self._dialect.current else event
-        asked = interrupts(interrupts_of(terminal)) if terminal else []
-        if asked:
-            return {**event, "outcome": {"type": "interrupt", "interrupts": asked}}
-        if terminal.get("result") is not None:
-            event["result"] = terminal["result"]
-        if not self._dialect.current:
-            return event
+        closing = list(self._close_all())
         pending = [call_id for call_id, call in self._calls.items() if not call.answered]
-        return {**event, "outcome": {"type": "success", **({"pendingToolCallIds": pending} if pending else {})}}
+        return [*closing, last_event(self._dialect, self._run_id, ending, self._terminal, self._usages, pending)]
 
     def _close_all(self) -> Iterator[Event]:
         yield from self._close_thought()
@@ -257,6 +220,11 @@ class RunRewriter:
             self._message = f"msg-{self._run_id}"
         return self._message
 
+    def _is_answer(self, message_id: str) -> bool:
+        """Return whether a call may belong to this message: a message of this run, or the first that is named."""
+        known = message_id in self._rows or message_id in self._waiting
+        return message_id not in self._users and (known or self._message is None)
+
     def _rows_of(self, message_id: str) -> Rows:
         rows = self._rows.get(message_id)
         if rows is None:
@@ -270,9 +238,7 @@ class RunRewriter:
         if not isinstance(call_id, str) or call_id in self._calls:
             return
         parent = chunk.get("parentMessageId")
-        known = isinstance(parent, str) and parent not in self._users and (self._message is None or parent in self._rows)
-        owner = parent if known else self._owner()
-        assert isinstance(owner, str)
+        owner = parent if isinstance(parent, str) and self._is_answer(parent) else self._owner()
         self._message = self._message or owner
         yield from self._close_thought()
         waiting = self._waiting.get(owner)
@@ -280,7 +246,11 @@ class RunRewriter:
             yield from self._show(owner, waiting)
         self._calls[call_id] = _Call(owner)
         name = chunk.get("toolCallName")
-        event = {"type": "TOOL_CALL_START", "toolCallId": call_id, "toolCallName": name if isinstance(name, str) else ""}
+        event = {
+            "type": "TOOL_CALL_START",
+            "toolCallId": call_id,
+            "toolCallName": name if isinstance(name, str) else "",
+        }
         yield with_metadata({**event, "parentMessageId": self._rows_of(owner).call(call_id)}, chunk.get("metadata"))
 
     def _call_arguments(self, chunk: Chunk) -> Iterator[Event]:
@@ -360,7 +330,7 @@ class RunRewriter:
         if subtype == "message":
             entity = self._thoughts.get(entity) if isinstance(entity, str) else None
         if isinstance(entity, str):
-            yield {**_kept(chunk, "type"), "subtype": subtype, "entityId": entity, "encryptedValue": value}
+            yield {"type": chunk["type"], "subtype": subtype, "entityId": entity, "encryptedValue": value}
 
     def _step(self, chunk: Chunk) -> Iterator[Event]:
         step = chunk.get("stepName")
@@ -373,8 +343,6 @@ class RunRewriter:
         else:
             del self._open.steps[step]
         yield {"type": chunk["type"], "stepName": step}
-
-    # --- What only passes through ---------------------------------------------------------------------------
 
     def _snapshot(self, chunk: Chunk) -> Iterator[Event]:
         made = 0
@@ -396,37 +364,6 @@ class RunRewriter:
             for row in message_rows(message, self._rows_of(message["id"]), files=self._dialect.current)
         ]
         yield {"type": "MESSAGES_SNAPSHOT", "messages": listed}
-
-    def _state(self, chunk: Chunk) -> Iterator[Event]:
-        if chunk["type"] == "STATE_SNAPSHOT" and "snapshot" in chunk:
-            yield _kept(chunk, "type", "snapshot")
-        elif chunk["type"] == "STATE_DELTA" and is_patch(chunk.get("delta")):
-            yield _kept(chunk, "type", "delta")
-
-    def _activity(self, chunk: Chunk) -> Iterator[Event]:
-        if not all(isinstance(chunk.get(key), str) for key in ("messageId", "activityType")):
-            return
-        named = _kept(chunk, "type", "messageId", "activityType")
-        if chunk["type"] == "ACTIVITY_DELTA":
-            if is_patch(chunk.get("patch")):
-                yield {**named, "patch": chunk["patch"]}
-        elif isinstance(chunk.get("content"), dict):
-            replaces = {"replace": chunk["replace"]} if isinstance(chunk.get("replace"), bool) else {}
-            yield {**named, "content": chunk["content"], **replaces}
-
-    def _custom(self, chunk: Chunk) -> Iterator[Event]:
-        name = chunk.get("name")
-        if isinstance(name, str) and not name.startswith(f"{METADATA}."):
-            yield {"type": "CUSTOM", "name": name, "value": chunk.get("value")}
-
-    def _raw(self, chunk: Chunk) -> Iterator[Event]:
-        if "event" in chunk:
-            source = {"source": chunk["source"]} if isinstance(chunk.get("source"), str) else {}
-            yield {"type": "RAW", "event": chunk["event"], **source}
-
-
-def _kept(chunk: Mapping[str, Any], *keys: str) -> Event:
-    return {key: chunk[key] for key in keys}
 
 
 def _has_failed(metadata: Mapping[str, Any]) -> bool:
@@ -451,8 +388,4 @@ _HANDLERS: Final[Mapping[str, Callable[[RunRewriter, Chunk], Iterable[Event]]]] 
     "REASONING_ENCRYPTED_VALUE": RunRewriter._signature,
     **dict.fromkeys(("STEP_STARTED", "STEP_FINISHED"), RunRewriter._step),
     "MESSAGES_SNAPSHOT": RunRewriter._snapshot,
-    **dict.fromkeys(("STATE_SNAPSHOT", "STATE_DELTA"), RunRewriter._state),
-    **dict.fromkeys(("ACTIVITY_SNAPSHOT", "ACTIVITY_DELTA"), RunRewriter._activity),
-    "CUSTOM": RunRewriter._custom,
-    "RAW": RunRewriter._raw,
 }
