@@ -35,7 +35,7 @@ class Wire(Protocol):
         ...
 
     def needs_messages(self, events: Sequence[Event]) -> bool:
-        """Return whether ``live`` encodes all messages of the view for these events."""
+        """Return whether ``live`` encodes all messages of the view for these events; for none of them, ``opening``."""
         ...
 
 

@@ -122,7 +122,8 @@ class Tail:
         async with self._entered() as admitted:
             await self._reach(_TAIL)
             async with self._follower.moved:
-                await self._encode_messages()
+                if wire.needs_messages(()):
+                    await self._encode_messages()
                 newest = self.view.generation
                 start = newest.start if newest is not None and newest.running else None
                 subscription = Subscription(wire, wire.opening(self.view, None), start=start)

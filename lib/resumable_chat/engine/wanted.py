@@ -6,7 +6,6 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from ..log.port import Log
-from ..protocol import tokens
 from ..view.generation import Generation
 from ..view.view import View
 
@@ -28,7 +27,7 @@ class Wanted:
         if self.start is not None:
             return newest.start == self.start
         if self.run_id is not None:
-            return self.run_id in newest.run_ids or tokens.parse(newest.token).key == tokens.key_of(self.run_id)
+            return newest.has_run(self.run_id)
         if newest.running:
             return True
         # A reader that was cut off before the end comes back for the rest.

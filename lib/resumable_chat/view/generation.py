@@ -67,6 +67,24 @@ class Generation:
         return self.end is None
 
     @property
+    def run_id(self) -> str:
+        """The id of its first run; one of our own while the log names none."""
+        return next(iter(self.run_ids), self._unnamed)
+
+    @property
+    def _unnamed(self) -> str:
+        return f"run-{self.start}"
+
+    def has_run(self, run_id: str) -> bool:
+        """Return whether a run of this id is or was part of it, by the log or by its token."""
+        return run_id in (*self.run_ids, self._unnamed) or tokens.parse(self.token).key == tokens.key_of(run_id)
+
+    @property
+    def terminal(self) -> ChunkRead | None:
+        """The last terminal chunk, if no run has started since."""
+        return self._terminal
+
+    @property
     def interrupt(self) -> ChunkRead | None:
         """The RUN_FINISHED that left interrupts open; None if the last terminal left none."""
         terminal = self._terminal

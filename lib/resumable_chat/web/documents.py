@@ -65,7 +65,8 @@ def _inlined(model: type[BaseModel]) -> dict[str, Any]:
     return resolved
 
 
-def _parameter(name: str, place: str, description: str, *, required: bool = False) -> dict[str, Any]:
+def parameter(name: str, place: str, description: str, *, required: bool = False) -> dict[str, Any]:
+    """Return the description of a string in a route's query, header or path."""
     return {
         "name": name,
         "in": place,
@@ -78,14 +79,14 @@ def _parameter(name: str, place: str, description: str, *, required: bool = Fals
 SEND_BODY: Final = {"required": True, "content": {"application/json": {"schema": _inlined(SendBody)}}}
 
 REPLAY_PARAMETERS: Final = [
-    _parameter("id", "query", "The chat.", required=True),
-    _parameter("from", "query", "The id of the last event received: only what came after it is sent."),
-    _parameter("Last-Event-ID", "header", "The same as `from`; it wins."),
+    parameter("id", "query", "The chat.", required=True),
+    parameter("from", "query", "The id of the last event received: only what came after it is sent."),
+    parameter("Last-Event-ID", "header", "The same as `from`; it wins."),
 ]
 
 STOP_PARAMETERS: Final = [
-    _parameter("id", "query", "The chat.", required=True),
-    _parameter("runId", "query", "The run to stop; without it, whichever runs."),
+    parameter("id", "query", "The chat.", required=True),
+    parameter("runId", "query", "The run to stop; without it, whichever runs."),
 ]
 
 ERRORS: Final[dict[int | str, dict[str, Any]]] = {

@@ -59,6 +59,19 @@ class ReplayResponse(StreamingResponse):
             self._reading.leave()
 
 
+class BrokenResponse(StreamingResponse):
+    """A body that breaks off at once, for clients that come back to a run and take any status but 200 for the end."""
+
+    def __init__(self, reason: Exception) -> None:
+        logger.warning("a replay was broken off: %s", reason)
+        super().__init__(_broken(reason), media_type=MEDIA_TYPE, headers=HEADERS)
+
+
+async def _broken(reason: Exception) -> AsyncIterator[bytes]:
+    yield OPENED
+    raise BodyBroken(str(reason)) from reason
+
+
 async def body(reading: Reading, *, live: bool, ends_at: float | None, form: Format = SSE) -> AsyncIterator[bytes]:
     """Yield the bytes of one replay.
 

@@ -6,15 +6,16 @@ Clients fold the chunks as TanStack AI's StreamProcessor does. What is said abou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from ..protocol.chunks import text_content, text_end, text_start
 from ..protocol.json_text import dumps
 from ..view.events import Event, TurnBegan
-from ..view.generation import ChunkRead, Generation, UserTurn
+from ..view.generation import ChunkRead, UserTurn
 from ..view.messages_json import MessagesJson
 from ..view.view import View
+from .answers import answer, frames_of, joined
 from .sse import Frame, Piece, coalesce
 
 TURN_SNAPSHOT_BYTES: Final = 256 * 1024
@@ -33,9 +34,9 @@ class S2Session:
         generation = view.generation
         if generation is not None and self.is_current(view, cursor):
             assert cursor is not None
-            return _pieces(_answer(generation, cursor))
+            return joined(answer(generation, cursor))
         if generation is not None and generation.running:
-            return [*_snapshot(generation.answer_from, view.json.encode()), *_pieces(_answer(generation))]
+            return [*_snapshot(generation.answer_from, view.json.encode()), *joined(answer(generation))]
         interrupt = view.interrupt
         if interrupt is None:
             return _snapshot(view.next_seq, view.json.encode())
@@ -58,9 +59,9 @@ class S2Session:
             if isinstance(event, ChunkRead):
                 chunks.append(event)
             elif isinstance(event, TurnBegan) and (event.turns or event.repeated):
-                pieces += [*_pieces(_frames(chunks, follows)), *self._turn(view, event)]
+                pieces += [*joined(frames_of(chunks, follows)), *self._turn(view, event)]
                 chunks = []
-        return pieces + _pieces(_frames(chunks, follows))
+        return pieces + joined(frames_of(chunks, follows))
 
     def needs_messages(self, events: Sequence[Event]) -> bool:
         """Return whether ``live`` encodes all messages for these events: do that step by step before."""
@@ -77,7 +78,7 @@ class S2Session:
             return _snapshot(began.next_seq, messages)
         frames = [frame for turn in began.turns for frame in _turn_frames(turn)]
         *others, last = frames
-        return _pieces([*others, last._replace(id=began.next_seq)])
+        return joined([*others, last._replace(id=began.next_seq)])
 
 
 class S2Generation:
@@ -86,11 +87,11 @@ class S2Generation:
     def opening(self, view: View, cursor: int | None) -> list[Piece]:
         """Return the chunks of the newest generation that a reader with this cursor lacks."""
         newest = view.generation
-        return _pieces(_answer(newest, cursor)) if newest is not None else []
+        return joined(answer(newest, cursor)) if newest is not None else []
 
     def live(self, view: View, events: Sequence[Event]) -> list[Piece]:
         """Return the frames of the chunks among these events."""
-        return _pieces(coalesce(event for event in events if isinstance(event, ChunkRead)))
+        return joined(coalesce(event for event in events if isinstance(event, ChunkRead)))
 
     def needs_messages(self, events: Sequence[Event]) -> bool:
         """Return False: no messages are sent."""
@@ -100,32 +101,6 @@ class S2Generation:
 def _snapshot(cursor: int, messages: MessagesJson) -> list[Piece]:
     prefix = b'id: %d\ndata: {"type":"MESSAGES_SNAPSHOT","messages":' % cursor
     return [prefix, messages, b"}\n\n"]
-
-
-def _pieces(frames: Sequence[Frame]) -> list[Piece]:
-    return [b"".join([frame.encode() for frame in frames])] if frames else []
-
-
-def _answer(generation: Generation, cursor: int | None = None) -> list[Frame]:
-    chunks = generation.chunks
-    missing = chunks if cursor is None else [read for read in chunks if read.seq_num >= cursor]
-    return _frames(missing, generation.follows)
-
-
-def _frames(chunks: Iterable[ChunkRead], follows: str | None) -> list[Frame]:
-    """Return frames for the chunks of a generation, which ``follows`` a run that left interrupts open.
-
-    Tabs drop those interrupts when a descendant of that run has ended, so the new run is made one.
-    """
-    if follows is not None:
-        chunks = [read._replace(chunk=_descendant(read.chunk, follows)) for read in chunks]
-    return coalesce(chunks)
-
-
-def _descendant(chunk: dict[str, Any], parent: str) -> dict[str, Any]:
-    if chunk["type"] != "RUN_STARTED" or isinstance(chunk.get("parentRunId"), str) or chunk.get("runId") == parent:
-        return chunk
-    return {**chunk, "parentRunId": parent}
 
 
 def _cursor_before(view: View, interrupt: ChunkRead) -> int:
