@@ -74,7 +74,7 @@ class SendRequest:
     ``run_id`` is the idempotency key, ``sender_cursor`` what the sender had read of the chat, ``thread_id`` the chat's
     name for clients and the source (None: the stream's), ``deadline`` the loop time at which the platform ends the
     process. ``parent_run_id`` names the run that this one continues, ``resume`` answers its interrupts, and ``tools``
-    are the client's.
+    are the client's. ``from_rows`` says that the messages were put together from rows, which say less than messages.
     """
 
     messages: Sequence[dict[str, Any]] = ()
@@ -86,6 +86,7 @@ class SendRequest:
     parent_run_id: str | None = None
     resume: Mapping[str, Any] | Sequence[Any] = ()
     tools: Sequence[Any] = ()
+    from_rows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ class Chat:
         Raises BadRequest if the message does not fit one append, and LogUnavailable.
         """
         run_id = _run_id(request)
-        submission = Submission(request.messages, run_id, request.sender_cursor)
+        submission = Submission(request.messages, run_id, request.sender_cursor, request.from_rows)
         claim = await self._claimer.claim(stream, run_id, submission)
         if not isinstance(claim, Claimed):
             return claim

@@ -44,12 +44,14 @@ class Body:
 class Submission:
     """A submitted list: UIMessages with ``parts``, as ``normalise`` returns them; not empty.
 
-    ``sender_cursor`` is what the sender had read of the chat.
+    ``sender_cursor`` is what the sender had read of the chat. ``from_rows`` says that the list was put together from
+    rows, which say less than the messages they stand for: an answer at its end then replaces none that is stored.
     """
 
     messages: Sequence[Message]
     run_id: str
     sender_cursor: int | None = None
+    from_rows: bool = False
 
     @cached_property
     def results(self) -> list[Chunk]:
@@ -135,7 +137,7 @@ class Submission:
                 after=messages[index - 1]["id"] if index else None,
                 seen=self.sender_cursor,
                 run_id=self.run_id,
-                pending=index < last,
+                pending=index < last or (self.from_rows and messages[index]["role"] != "user"),
                 listing=listing
                 if index == first or listing is None
                 else Listing(listing.first, messages[index - 1]["id"]),

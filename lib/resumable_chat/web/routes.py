@@ -13,7 +13,7 @@ from starlette.responses import Response
 from ..protocol.json_text import well_formed
 from ..wire.messages import read_messages
 from .documents import ERRORS, REPLAY_PARAMETERS, SEND_BODY, STOP_PARAMETERS
-from .formats import tanstack
+from .formats import ag_ui, copilotkit, tanstack
 from .host import Host
 from .requests import read_replay, read_send, read_stop
 from .route import Route
@@ -105,6 +105,8 @@ _ROUTES: Final = (
 ROUTES: Final[tuple[Route, ...]] = (
     *_ROUTES,
     *tanstack.ROUTES,
+    *ag_ui.ROUTES,
+    *copilotkit.ROUTES,
 )
 """Every route, also those of the other wire formats: each adds its own here, by one line."""
 
