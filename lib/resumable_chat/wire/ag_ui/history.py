@@ -18,12 +18,18 @@ TRUNCATED: Final = "resumable.truncated"
 _CLEARED: Final[Row] = {"id": "resumable-cleared", "role": "reasoning", "content": ""}
 
 
-def snapshots(messages: Sequence[Mapping[str, Any]], known: Sequence[Row] = (), *, files: bool = True) -> list[Event]:
+def snapshots(
+    messages: Sequence[Mapping[str, Any]],
+    known: Sequence[Row] = (),
+    *,
+    thoughts: Sequence[str] = (),
+    files: bool = True,
+) -> list[Event]:
     """Return the events that bring a client's list to these messages.
 
     ``known`` are the client's rows. It keeps those that the snapshot has in its own order, and appends the others.
     Where that would mix the rows up, another snapshot empties the list before. Of a history that is too long for one
-    frame the newest messages are sent.
+    frame the newest messages are sent. ``thoughts`` are the rows of thoughts that the client gets right after this.
     """
     rows: list[list[Row]] = []
     room = MAX_CHARACTERS
@@ -34,11 +40,14 @@ def snapshots(messages: Sequence[Mapping[str, Any]], known: Sequence[Row] = (), 
             break
         rows.append(made)
     listed = [row for made in reversed(rows) for row in made]
+    # Clients keep their thoughts unless a snapshot has thoughts of its own.
+    thinks = any(row["role"] == "reasoning" for row in listed)
+    if not thinks:
+        kept = {row.get("id") for row in known if row.get("role") == "reasoning" and isinstance(row.get("id"), str)}
+        listed += [{"id": thought, "role": "reasoning", "content": ""} for thought in thoughts if thought in kept]
     events = [_snapshot(listed)]
     if _mixes(known, listed):
-        # Clients keep their thoughts unless a snapshot has thoughts of its own.
-        clears = any(row["role"] == "reasoning" for row in listed)
-        events.insert(0, _snapshot([_CLEARED] if clears else []))
+        events.insert(0, _snapshot([_CLEARED] if thinks else []))
     if len(rows) < len(messages):
         events.append({"type": "CUSTOM", "name": TRUNCATED, "value": {"sent": len(rows), "of": len(messages)}})
     return events
@@ -52,5 +61,5 @@ def _mixes(known: Iterable[Row], listed: Sequence[Row]) -> bool:
     """Return whether a client that has the ``known`` rows would end with those of the snapshot in another order."""
     order = [row["id"] for row in listed]
     named = set(order)
-    kept = list(dict.fromkeys(row["id"] for row in known if row.get("id") in named))
+    kept = list(dict.fromkeys(row["id"] for row in known if isinstance(row.get("id"), str) and row["id"] in named))
     return kept != order[: len(kept)]

@@ -86,6 +86,8 @@ class RunRewriter:
         self._calls: dict[str, _Call] = {}
         self._thoughts: dict[str, str] = {}
         """Rows of thoughts, by the ids that the chunks give them."""
+        self._told: dict[str, dict[str, Any]] = {}
+        """The metadata that tell the outcome, by the messages that carry them."""
         self._message: str | None = None
         self._terminal: Chunk | None = None
         self._usages: list[Any] = []
@@ -107,9 +109,12 @@ class RunRewriter:
 
     def _close_all(self) -> Iterator[Event]:
         yield from self._close_thought()
-        for row in self._open.texts.values():
-            yield {"type": "TEXT_MESSAGE_END", "messageId": row}
-        self._open.texts = {}
+        for message_id in [*self._open.texts]:
+            if message_id not in self._told:
+                yield from self._close_text(message_id)
+        for message_id, metadata in self._told.items():
+            yield from self._close_text(message_id, metadata)
+        self._told = {}
         for call_id, call in self._calls.items():
             if call.open:
                 call.open = False
@@ -123,6 +128,7 @@ class RunRewriter:
     def _run(self, chunk: Chunk) -> Iterable[Event]:
         if chunk["type"] == "RUN_STARTED":
             self._terminal = None
+            self._told = {}
             return ()
         self._terminal = chunk
         if chunk.get("usage") is not None and len(self._usages) < _MAX_USAGES:
@@ -198,6 +204,14 @@ class RunRewriter:
         if not isinstance(message_id, str):
             return
         metadata = chunk.get("metadata")
+        if isinstance(metadata, dict) and METADATA in metadata:
+            # Of a loop of runs, only the last tells how the one run of this response ended.
+            self._told[message_id] = metadata
+            return
+        yield from self._close_text(message_id, metadata)
+
+    def _close_text(self, message_id: str, metadata: Any = None) -> Iterator[Event]:
+        """Yield the end of a message's text. Metadata reopen a row that is closed, if there is any."""
         row = self._open.texts.pop(message_id, None)
         if row is not None:
             yield from self._close_thought()

@@ -105,15 +105,24 @@ class AgUiChat(AgUiRun):
 
     def opening(self, view: View, cursor: int | None) -> list[Piece]:
         """Return the history, and the running run up to now; interrupts that wait for an answer end an idle chat's."""
-        history = snapshots(view.messages, self._known, files=self._dialect.current)
         generation = view.generation
-        if generation is not None and generation.running:
+        running = generation is not None and generation.running
+        thoughts = _thoughts(generation.chunks) if running and generation is not None else ()
+        history = snapshots(view.messages, self._known, thoughts=thoughts, files=self._dialect.current)
+        if running and generation is not None:
             return _pieces(self._run(generation, None, history))
         interrupt = view.interrupt
         asking = interrupt.chunk.get("runId") if interrupt is not None else None
         run_id = asking if isinstance(asking, str) else self._idle_run_id or NO_RUN
         last = last_event(self._dialect, run_id, Ending(Outcome.FINISHED), interrupt.chunk if interrupt else None)
         return _pieces(_framed([first_event(self._dialect, run_id), *history, last], view.next_seq))
+
+
+def _thoughts(chunks: Sequence[ChunkRead]) -> list[str]:
+    """Return the rows of the thoughts among the chunks of a run."""
+    rewriter = RunRewriter(Dialect(""), NO_RUN)
+    events = (event for read in chunks for event in rewriter.feed(read.chunk))
+    return [event["messageId"] for event in events if event["type"] == "REASONING_START"]
 
 
 def _ids(generation: Generation) -> Iterator[str]:
