@@ -275,10 +275,13 @@ class Chat:
         tail = self._tails.get(stream)
         return Reading(tail, tail.subscribe_answer(wire, cursor, wanted))
 
-    def read_until_idle(self, stream: str, wire: Wire) -> Reading:
-        """Begin to read a whole chat up to the end of the running answer, if one runs. Call this in the event loop."""
+    def read_until_idle(self, stream: str, wire: Wire, *, follow: bool = True) -> Reading:
+        """Begin to read a whole chat, as it is now, and ``follow`` the running answer to its end.
+
+        Call this in the event loop.
+        """
         tail = self._tails.get(stream)
-        return Reading(tail, tail.subscribe_until_idle(wire))
+        return Reading(tail, tail.subscribe_until_idle(wire, follow=follow))
 
     async def stop(self, stream: str, run_id: str | None = None) -> Stopped | NothingRuns:
         """End the running generation; with ``run_id`` only if it has that run, which otherwise will not begin.

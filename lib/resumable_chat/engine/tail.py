@@ -114,8 +114,8 @@ class Tail:
             admitted.append(subscription)
             return self._add(subscription)
 
-    async def subscribe_until_idle(self, wire: Wire) -> Subscription:
-        """Return a subscription to the whole chat up to the end of the running generation, if one runs.
+    async def subscribe_until_idle(self, wire: Wire, *, follow: bool = True) -> Subscription:
+        """Return a subscription to the whole chat, as it is now, and ``follow`` the running generation to its end.
 
         Raises LogUnavailable, or Overloaded.
         """
@@ -125,7 +125,7 @@ class Tail:
                 if wire.needs_messages(()):
                     await self._encode_messages()
                 newest = self.view.generation
-                start = newest.start if newest is not None and newest.running else None
+                start = newest.start if follow and newest is not None and newest.running else None
                 subscription = Subscription(wire, wire.opening(self.view, None), start=start)
                 if start is None:
                     subscription.end()

@@ -14,7 +14,7 @@ from ..errors import BadRequest
 from ..sources.port import Source
 from .background import Background, WaitUntil, hand_over
 from .errors import refusal
-from .responses import SSE, Format, ReplayResponse
+from .responses import JSON, SSE, Format, ReplayResponse
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +107,16 @@ class Streams:
         reading = self._chat.read_until_idle(stream, wire)
         await _checked(reading)
         return self._response(reading, form, deadline)
+
+    async def document(self, stream: str, wire: Wire, *, deadline: float | None = None) -> ReplayResponse:
+        """Answer with the JSON that ``wire`` makes of the whole chat as it is now.
+
+        Raises BadRequest (404), LogUnavailable, Overloaded.
+        """
+        self._check_mode()
+        reading = self._chat.read_until_idle(stream, wire, follow=False)
+        await _checked(reading)
+        return self._response(reading, JSON, deadline)
 
     def _response(self, reading: Reading, form: Format, deadline: float | None) -> ReplayResponse:
         return ReplayResponse(reading, live=True, ends_at=must_end_at(deadline), form=form)

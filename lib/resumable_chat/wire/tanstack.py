@@ -11,17 +11,39 @@ from typing import Any, Final
 from ..errors import BadRequest
 from ..protocol.chunks import TERMINALS
 from ..protocol.json_text import dumps
+from ..transcript.js import date
 from ..view.events import Event, TurnEnded
 from ..view.generation import ChunkRead, Generation, interrupts_of
 from ..view.messages_json import MessagesJson
 from ..view.view import View
 from .answers import answer, frames_of, joined
+from .messages import Message, read_messages
 from .sse import Frame, Piece
 
 _WHOLE: Final[dict[str, Any]] = {"truncated": False}
 
 LATEST: Final = 10**18
 """As a cursor: only what comes from now on."""
+
+
+def read_rows(messages: Any) -> list[Message]:
+    """Return a submitted list as ``read_messages`` does, with the dates that the client packs into its metadata.
+
+    Raises BadRequest (400).
+    """
+    return [_unpacked(message) for message in read_messages(messages)]
+
+
+def _unpacked(message: Message) -> Message:
+    metadata = message.get("metadata")
+    packed = metadata.get("tanstack") if isinstance(metadata, dict) else None
+    if not isinstance(metadata, dict) or not isinstance(packed, dict) or "createdAt" not in packed:
+        return message
+    created = date(packed["createdAt"])
+    unpacked = {key: value for key, value in message.items() if key != "metadata"}
+    rest = {key: value for key, value in packed.items() if key != "createdAt"}
+    kept = {key: value for key, value in metadata.items() if key != "tanstack"} | ({"tanstack": rest} if rest else {})
+    return unpacked | ({"metadata": kept} if kept else {}) | ({"createdAt": created} if created is not None else {})
 
 
 class TanStackRun:

@@ -12,13 +12,12 @@ from ...chat import SendRequest
 from ...engine.wanted import Wanted
 from ...errors import BadRequest, LogUnavailable, Overloaded
 from ...protocol.json_text import dumps
-from ...wire.messages import read_messages
 from ...wire.sse import OPENED, Frame
-from ...wire.tanstack import LATEST, TanStackChat, TanStackRun
+from ...wire.tanstack import LATEST, TanStackChat, TanStackRun, read_rows
 from ..documents import SEND_BODY, parameter
 from ..host import Host
 from ..requests import read_chat_id, read_cursor, read_field, read_json_object, read_run_id
-from ..responses import JSON, SSE, BrokenResponse
+from ..responses import SSE, BrokenResponse
 from ..route import Route
 
 JOIN_PATIENCE: Final = 0.5
@@ -42,7 +41,7 @@ async def send(host: Host, request: Request) -> Response:
         raise BadRequest(400, "messages: is missing. Send the list of messages.")
     data = read_field(body, "data", (dict,), "an object")
     sending = SendRequest(
-        messages=read_messages(body["messages"]),
+        messages=read_rows(body["messages"]),
         run_id=run_id,
         data=data or read_field(body, "forwardedProps", (dict,), "an object") or {},
         thread_id=chat_id,
@@ -73,7 +72,7 @@ async def read(host: Host, request: Request) -> Response:
         raise BadRequest(400, "threadId: is missing. Name the chat, or with runId the run to join.")
     chat = TanStackChat(_limit(query.get("limit")), query.get("before") or None)
     stream = host.stream(request, _chat_id(request, query["threadId"]))
-    return await host.chat.streams.until_idle(stream, chat, JSON, deadline=host.deadline(request))
+    return await host.chat.streams.document(stream, chat, deadline=host.deadline(request))
 
 
 async def _follow(host: Host, request: Request, chat_id: str, run_id: str | None, cursor: int | None) -> Response:
