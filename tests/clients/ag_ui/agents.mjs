@@ -20,7 +20,7 @@ export const VERSIONS = {
 }
 
 /** fetch, but for readers that can be cancelled after their body broke off: the agents leave that rejection unhandled. */
-async function calmFetch(...request) {
+export async function calmFetch(...request) {
   const response = await fetch(...request)
   if (response.body === null) return response
   const getReader = response.body.getReader.bind(response.body)
@@ -33,9 +33,13 @@ async function calmFetch(...request) {
   return response
 }
 
-/** An agent of a version for one chat of the server at `url`. `ends` is how its runs ended, oldest first. */
+/** An agent of a version for one chat of the server at `url`. */
 export function newAgent(version, url, threadId, more = {}) {
-  const agent = new VERSIONS[version]({ url: `${url}/api/ag-ui`, threadId, fetch: calmFetch, ...more })
+  return watched(new VERSIONS[version]({ url: `${url}/api/ag-ui`, threadId, fetch: calmFetch, ...more }))
+}
+
+/** The agent, which notes in `ends` how its runs end. */
+export function watched(agent) {
   agent.ends = []
   agent.subscribe({
     onRunFinishedEvent: ({ outcome }) => void agent.ends.push(outcome),

@@ -83,10 +83,10 @@ class AgUiRun:
             chunks = [read for read in chunks if read.seq_num >= cursor]
         yield from self._frames(chunks)
         if generation.ending is not None:
-            after = _after(generation)
-            # A client that has it all already comes back for the end alone.
-            has_it = cursor is not None and after is not None and cursor >= after
-            yield from _framed(rewriter.end(generation.ending), None if has_it else after)
+            after, events = _after(generation), rewriter.end(generation.ending)
+            # A client that has it all already comes back for the terminal alone.
+            has_all = cursor is not None and after is not None and cursor >= after
+            yield from _framed(events[-1:], None) if has_all else _framed(events, after)
 
     def _frames(self, chunks: Iterable[ChunkRead]) -> list[Frame]:
         return [frame for cursor, chunk in _merged(chunks) for frame in _framed(self._rewriter.feed(chunk), cursor)]
