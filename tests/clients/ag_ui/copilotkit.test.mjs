@@ -9,7 +9,11 @@ import { calmFetch, outcome, say, shownMessages, shownRows, watched } from './ag
 
 let server
 let chats = 0
-before(async () => (server = await startServer()))
+before(async () => {
+  server = await startServer()
+  // The core asks for its agents only in a page.
+  globalThis.window = { location: new URL(server.url), addEventListener() {}, removeEventListener() {} }
+})
 after(() => server.close())
 
 const base = (url) => `${url}/api/copilotkit`
@@ -28,6 +32,7 @@ for (const [version, Core, Agent] of [['1.74', Core74, Agent74], ['1.75', Core75
 
       test('the core finds the agent, hydrates it, and runs it', async () => {
         const core = new Core({ runtimeUrl: base(server.url), runtimeTransport: transport })
+        core.connect?.()
         await until('the runtime is known', () => core.runtimeConnectionStatus === 'connected')
         const agent = watched(core.getAgent('default'))
         agent.threadId = `copilot-${(chats += 1)}`

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ...protocol.json_text import stringify
+from ...protocol.open_parts import METADATA
+from ...protocol.outcomes import Ending, Outcome
 
 Event = dict[str, Any]
 Row = dict[str, Any]
@@ -35,6 +37,8 @@ _COUNTS: Final[Mapping[str, str]] = {
 
 _LARGEST: Final = 2**53 - 1
 
+_FAILED: Final = frozenset({outcome.value for outcome in Outcome if Ending(outcome).failed})
+
 _INTERRUPT_TEXTS: Final = ("message", "toolCallId", "expiresAt")
 _INTERRUPT_OBJECTS: Final = ("responseSchema", "metadata")
 
@@ -47,6 +51,14 @@ def text(value: Any) -> str:
 def with_metadata(fields: dict[str, Any], metadata: Any) -> dict[str, Any]:
     """Return an event's or row's fields, with the metadata if they are an object that says anything."""
     return {**fields, "metadata": metadata} if isinstance(metadata, dict) and metadata else fields
+
+
+def has_failed(metadata: Any) -> bool:
+    """Return whether a message's metadata say that its run failed: then it is shown even without any content."""
+    ours = metadata.get(METADATA) if isinstance(metadata, dict) else None
+    run = ours.get("run") if isinstance(ours, dict) else None
+    outcome = run.get("outcome") if isinstance(run, dict) else None
+    return isinstance(outcome, str) and outcome in _FAILED
 
 
 def is_patch(value: Any) -> bool:

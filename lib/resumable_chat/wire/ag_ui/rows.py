@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from ...protocol.json_text import join_surrogates
-from .fields import Row, text, with_metadata
+from .fields import Row, has_failed, text, with_metadata
 
 Message = Mapping[str, Any]
 
@@ -47,6 +47,11 @@ class Rows:
     def used(self) -> bool:
         """Whether anything is in the newest row."""
         return self._used
+
+    @property
+    def shown(self) -> bool:
+        """Whether the message has any row yet."""
+        return self._used or self._thoughts > 0
 
     def text(self) -> str:
         """Return the row that text belongs to."""
@@ -193,13 +198,15 @@ def _assistant(message: Message, rows: Rows) -> list[Row]:
         elif kind == "tool-result" and isinstance(part.get("toolCallId"), str):
             said = repeated = ""
             add_result(part["toolCallId"], part, part.get("content", ""))
-    if not made:
-        made.append({"id": rows.current, "role": "assistant", "content": ""})
-    if isinstance(message.get("metadata"), dict) and message["metadata"]:
+    told = {"metadata": message["metadata"]} if isinstance(message.get("metadata"), dict) else {}
+    if not made and not has_failed(message.get("metadata")):
+        # Nothing of it is shown live, and a row without content would be a gap.
+        return []
+    if told:
         last = row(rows.current)
         if "toolCalls" not in last:
             last.setdefault("content", "")
-        last["metadata"] = message["metadata"]
+        last |= told
     if isinstance(message.get("name"), str):
         for each in by_id.values():
             each["name"] = message["name"]

@@ -74,7 +74,7 @@ class AgUiRun:
             answered=self._answered,
         )
         chunks = generation.chunks
-        if cursor is None or cursor < generation.answer_from:
+        if cursor is None or cursor <= generation.start:
             yield from _framed([rewriter.start(), *before], generation.answer_from)
         else:
             for read in chunks:
