@@ -37,6 +37,12 @@ test-browser: $(VENV)/.dev $(PAGE) tests/browser/node_modules/.installed ## Pass
 	node --test --test-concurrency=1 $(BROWSER_TESTS)
 BROWSER_TESTS ?= tests/browser
 
+.PHONY: test-clients
+CLIENTS := $(patsubst tests/clients/%/package.json,%,$(wildcard tests/clients/*/package.json))
+test-clients: $(VENV)/.local client/dist/index.js $(CLIENTS:%=tests/clients/%/node_modules/.installed) ## Pass the tests with published clients, under Node (CLIENT=tanstack for one)
+	PYTHON=$(abspath $(BIN))/python node --test --test-concurrency=1 \
+		$(foreach client,$(or $(CLIENT),$(CLIENTS)),$(wildcard tests/clients/$(client)/*.test.mjs))
+
 .PHONY: test-s2
 test-s2: $(VENV)/.dev $(SAM_VENV)/.installed ## Pass the log's and the protocol's tests on S2 Lite, built if it is not there (needs Rust)
 	$(BIN)/python scripts/with_s2_lite.py env CHAT_TEST_ENGINE=s2 $(BIN)/pytest tests/log tests/engine \
@@ -121,7 +127,7 @@ format: $(VENV)/.dev ## Put the code into shape
 
 .PHONY: clean
 clean: ## Remove what was installed and built, not the chats
-	rm -rf $(VENV) $(SAM_VENV) .aws-sam {client,examples/chat}/{node_modules,dist} tests/{node,browser}/node_modules \
+	rm -rf $(VENV) $(SAM_VENV) .aws-sam {client,examples/chat}/{node_modules,dist} tests/{node,browser,clients/*}/node_modules \
 		.mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # The page is built anew only when something it is made of has changed.

@@ -134,6 +134,8 @@ def main() -> None:
         if level not in logging.getLevelNamesMapping():
             raise ConfigurationError(f"LOG_LEVEL is {level!r}; it must be one of DEBUG, INFO, WARNING, ERROR.")
         settings = Settings.from_environ()
+        # The server's own process says what there is to say about the model.
+        logging.getLogger("resumable_chat").setLevel(logging.ERROR)
         source_from_environ()
         port = _port()
         sock = _bound(host, port)

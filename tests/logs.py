@@ -87,7 +87,7 @@ def kinds(events: Iterable[Event]) -> list[str]:
 def texts(view: View) -> list[tuple[str, str]]:
     """The messages in short: ids, and their text."""
     return [
-        (said["id"], "".join(part["content"] for part in said["parts"] if part.get("type") == "text"))
+        (said["id"], "".join(str(part.get("content")) for part in said["parts"] if part.get("type") == "text"))
         for said in view.messages
     ]
 

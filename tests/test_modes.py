@@ -171,3 +171,68 @@ async def test_each_mode_has_its_own_way_in(tmp_path: Path) -> None:
         response = await shared.make_session_response("s", messages=[user("u")], source=lambda m, c: words("a"))
         assert response.status_code == 500
         assert await records_of(log, "s") == []
+
+
+class Held:
+    """A source that many runs share, as one that keeps an HTTP client does."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.closed = False
+
+    def __call__(self, messages: Any, context: Any) -> AsyncIterator[dict[str, Any]]:
+        self.calls += 1
+        return words("a")
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.parametrize("mode", ["single-use", "shared"])
+async def test_a_source_that_was_not_called_stays_open(tmp_path: Path, mode: Any) -> None:
+    """It may serve other runs; an iterator that will not be read is closed."""
+    async with fresh_log(tmp_path) as log:
+        chat, background, gate, source = ResumableChat(log, mode=mode), Background(), asyncio.Event(), Held()
+        first = words("a", gate=gate)
+        await chat.make_resumable("s", first, delivery="replay", wait_until=background.wait_until, run_id="r")
+        assert (await chat.make_resumable("s", source, run_id="other")).status_code == 409
+        assert (await chat.make_resumable("s", source, delivery="replay", run_id="r")).status_code == 202
+        assert source.calls == 0 and not source.closed
+        unread = words("b")
+        assert (await chat.make_resumable("s", unread, run_id="other")).status_code == 409
+        assert [word async for word in unread] == []
+        gate.set()
+        await background.drain(10)
+
+
+@pytest.mark.parametrize("mode", ["single-use", "shared"])
+async def test_a_stop_before_its_run_shows_a_stopped_run(tmp_path: Path, mode: Any) -> None:
+    """Its response begins and ends the run, and the source is never called."""
+    async with fresh_log(tmp_path) as log:
+        chat, source = ResumableChat(log, mode=mode), Held()
+        assert (await chat.stop_session("s", run_id="r")).status_code == 204
+        response = await chat.make_resumable("s", source, run_id="r")
+        assert response.status_code == 200
+        async with asyncio.timeout(20):
+            assert types(await whole(response)) == ["RUN_STARTED", "RUN_FINISHED"]
+        assert source.calls == 0 and not source.closed
+
+
+@pytest.mark.parametrize("mode", ["session", "single-use", "shared"])
+async def test_a_run_that_wait_until_refuses_is_ended_at_once(tmp_path: Path, mode: Any) -> None:
+    """Readers get an error, the chat is free, and the app gets its exception."""
+
+    def refuse(work: Any) -> None:
+        raise RuntimeError("the host is going down")
+
+    async with fresh_log(tmp_path) as log:
+        chat, source = ResumableChat(log, mode=mode), Held()
+        with pytest.raises(RuntimeError, match="going down"):
+            if mode == "session":
+                await chat.make_session_response("s", messages=[user("u")], source=source, wait_until=refuse)
+            else:
+                await chat.make_resumable("s", source, wait_until=refuse)
+        assert source.calls == 0
+        assert (await story(log, "s"))[-2:] == ["RUN_ERROR", "<error>"]
+        if mode == "shared":
+            assert (await chat.make_resumable("s", source, delivery="replay")).status_code == 202

@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 
 from resumable_chat import ConfigurationError, S2Log, SqliteLog, create_resumable_chat
-from resumable_chat.settings import S2Settings, Settings, open_log, source_from_environ
-from resumable_chat.sources.demo import demo_source
-from resumable_chat.sources.openai import OpenAISource
+from resumable_chat.settings import S2Settings, Settings, open_log
 
 
 def test_without_settings_there_is_a_file_beside_the_project() -> None:
@@ -55,14 +53,6 @@ def test_a_mistake_names_its_variable(environ: dict[str, str], names: str) -> No
         Settings.from_environ(environ)
 
 
-def test_the_source_is_the_named_one_else_openai_else_the_demo() -> None:
-    """CHAT_SOURCE wins over OPENAI_*, and without either the demo needs no key."""
-    assert source_from_environ({}) is demo_source
-    assert isinstance(source_from_environ({"OPENAI_API_KEY": "k", "OPENAI_MODEL": "m"}), OpenAISource)
-    named: Any = source_from_environ({"CHAT_SOURCE": f"{__name__}:my_source", "OPENAI_API_KEY": "k"})
-    assert named is my_source
-
-
 def test_s2_is_the_log_when_it_is_set() -> None:
     """Token and basin suffice; neither the token nor the key shows in a log line."""
     environ = {"S2_ACCESS_TOKEN": "secret", "S2_BASIN": "my-basin", "S2_ENCRYPTION_KEY": "c2VjcmV0"}
@@ -90,14 +80,3 @@ async def test_options_win_over_the_environment(tmp_path: Path) -> None:
     for wrong in ({"basin": "my-basin"}, {"access_token": "t"}, {**given, "log": SqliteLog(tmp_path / "x.db")}):
         with pytest.raises(ConfigurationError, match="access_token and basin"):
             create_resumable_chat(**wrong, environ=environ)
-
-
-@pytest.mark.parametrize("named", ["nothing", "no.such.module:x", "json:no_such_name"])
-def test_a_source_that_cannot_be_imported_is_named(named: str) -> None:
-    """The error repeats what was set."""
-    with pytest.raises(ConfigurationError, match=named):
-        source_from_environ({"CHAT_SOURCE": named})
-
-
-async def my_source(messages: Any, context: Any) -> Any:
-    yield {"type": "RUN_STARTED", "runId": context.run_id}

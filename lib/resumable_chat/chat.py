@@ -84,7 +84,7 @@ class SendRequest:
     thread_id: str | None = None
     deadline: float | None = None
     parent_run_id: str | None = None
-    resume: Mapping[str, Any] | Sequence[Any] = ()
+    resume: Sequence[Mapping[str, Any]] = ()
     tools: Sequence[Any] = ()
     from_rows: bool = False
 

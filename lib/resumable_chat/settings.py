@@ -169,30 +169,7 @@ def open_log(where: Path | S2Settings) -> Log:
 
 
 def source_from_environ(environ: Mapping[str, str] = os.environ) -> Source:
-    """The model: CHAT_SOURCE (``package.module:name``), else OPENAI_*, else the demo that needs no key.
+    """Return the source that the environment names: see ``sources.loading``. Raises ConfigurationError."""
+    from .sources.loading import source_from_environ as load
 
-    Raises ConfigurationError.
-    """
-    named = environ.get("CHAT_SOURCE", "")
-    if named:
-        return _import_source(named)
-    if environ.get("OPENAI_MODEL") or environ.get("OPENAI_BASE_URL") or is_set("OPENAI_API_KEY", environ):
-        from .sources.openai import openai_source_from_env
-
-        return openai_source_from_env(environ)
-    from .sources.demo import demo_source
-
-    return demo_source
-
-
-def _import_source(named: str) -> Source:
-    from importlib import import_module
-
-    module, separator, name = named.partition(":")
-    if not separator:
-        raise ConfigurationError(f"CHAT_SOURCE is {named!r}; write package.module:name.")
-    try:
-        source: Source = getattr(import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ConfigurationError(f"CHAT_SOURCE names {named!r}, which cannot be imported: {error}.") from error
-    return source
+    return load(environ)

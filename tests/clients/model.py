@@ -45,7 +45,12 @@ async def answer(messages: Sequence[Mapping[str, Any]], context: SourceContext) 
         async for chunk in _call("book", message, pause):
             yield chunk
         tool = {"kind": "approval", "toolName": "book", "input": {"precise": True}}
-        asks = {"id": f"ask-{message}", "reason": "approval_required", "toolCallId": f"call-{message}", "metadata": tool}
+        asks = {
+            "id": f"ask-{message}",
+            "reason": "approval_required",
+            "toolCallId": f"call-{message}",
+            "metadata": tool,
+        }
         yield {"type": "RUN_FINISHED", **run, "outcome": {"type": "interrupt", "interrupts": [asks]}}
         return
     if "ask" in asked and messages[-1]["role"] == "user":

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const PYTHON = process.env.PYTHON ?? join(ROOT, '.venv/bin/python')
 const START_SECONDS = 60
+const SNAPSHOT = /^data: ([^\n]*)\n\n/m
 
 async function freePort() {
   const server = createServer().listen(0, '127.0.0.1')
@@ -94,16 +95,17 @@ export async function stored(server, id, seconds = 30) {
     seconds,
   )
   const aborting = new AbortController()
-  const response = await fetch(`${server.url}/api/chat/replay?id=${id}`, { signal: aborting.signal })
+  const signal = AbortSignal.any([aborting.signal, AbortSignal.timeout(seconds * 1000)])
+  const response = await fetch(`${server.url}/api/chat/replay?id=${id}`, { signal })
   if (!response.ok) throw new Error(`the replay answered ${response.status}`)
   const decoder = new TextDecoder()
   let text = ''
   for await (const part of response.body) {
     text += decoder.decode(part, { stream: true })
-    if (/^data: .*\n\n/m.test(text)) break
+    if (SNAPSHOT.test(text)) break
   }
   aborting.abort()
-  return JSON.parse(/^data: (.*)\n\n/m.exec(text)[1]).messages
+  return JSON.parse(SNAPSHOT.exec(text)[1]).messages
 }
 
 /** Waits until `holds()`; `what` says in the error what did not come true. */

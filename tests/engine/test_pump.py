@@ -191,6 +191,42 @@ async def test_a_slow_log_slows_the_source(tmp_path: Path) -> None:
         assert await story(log, "s") == whole([str(index) for index in range(pushed)])
 
 
+async def test_room_comes_back_when_a_batch_is_on_its_way(tmp_path: Path) -> None:
+    """The source goes on while the log works, and learns at once if there is nothing left to write for."""
+    async with fresh_log(tmp_path) as log:
+        reached, gate = asyncio.Event(), asyncio.Event()
+
+        async def held(number: int) -> None:
+            if number == 1:
+                await gate.wait()
+            elif number:
+                reached.set()
+                await asyncio.Event().wait()
+
+        pushed = 0
+
+        async def fill() -> None:
+            nonlocal pushed
+            while True:
+                await pump.push(custom("x"))
+                pushed += 1
+
+        with pytest.raises(Lost):
+            async with pumping(FaultyLog(log, before=held), batch_size=10_000, linger=0.001) as pump:
+                filling = asyncio.create_task(fill())
+                await asyncio.sleep(0.1)
+                before = pushed
+                gate.set()
+                async with asyncio.timeout(10):
+                    await reached.wait()
+                    while pushed < before + 900:
+                        await asyncio.sleep(0.01)
+                await asyncio.sleep(0.1)
+                pump.abandon()
+                async with asyncio.timeout(10):
+                    await filling
+
+
 async def test_a_log_out_of_reach_is_waited_for(tmp_path: Path) -> None:
     """A short outage costs nothing but time, also when what stands in the way must be read meanwhile."""
     async with fresh_log(tmp_path) as log:

@@ -60,3 +60,18 @@ def test_send_replay_and_stop_in_processes_of_their_own(tmp_path: Path) -> None:
     assert invoke(log, "stop", "DELETE", "/api/chat", "id=c")["statusCode"] == 204
     refused = invoke(log, "send", "POST", "/api/chat", body={"id": "c", "messages": {}})
     assert refused["statusCode"] == 400 and "list" in json.loads(refused["body"])["detail"]
+
+
+@pytest.mark.timeout(120)
+def test_a_stock_client_s_run_is_whole_when_it_is_collected(tmp_path: Path) -> None:
+    """Behind a buffering proxy the response has the run to its end; a join and a history are served by replay."""
+    log = tmp_path / "chat.db"
+    body = {"threadId": "c", "runId": "r", "messages": [{"id": "u", "role": "user", "content": "Hello"}]}
+    sent = invoke(log, "send", "POST", "/api/chat/stream", body=body)
+    assert sent["statusCode"] == 200
+    chunks = [chunk for _, chunk in frames(sent["body"].encode())]
+    assert (chunks[1]["type"], chunks[-1]["type"]) == ("RUN_STARTED", "RUN_FINISHED")
+    joined = invoke(log, "replay", "GET", "/api/chat/stream", "id=c&runId=r&offset=-1")
+    assert [chunk["type"] for _, chunk in frames(joined["body"].encode())][-1] == "RUN_FINISHED"
+    loaded = json.loads(invoke(log, "replay", "GET", "/api/chat/stream", "threadId=c")["body"])
+    assert [message["role"] for message in loaded["messages"]] == ["user", "assistant"]

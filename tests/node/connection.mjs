@@ -27,8 +27,10 @@ export function createConnection(base, id) {
           const response = await fetch(`${base}/api/chat/replay?id=${id}${from}`, { signal })
           if (!response.ok) throw new Error(`replay answered ${response.status}`)
           for await (const event of events(response.body)) {
-            seen.cursor = Number(event.id)
-            seen.ids.push(seen.cursor)
+            if (event.id !== undefined) {
+              seen.cursor = Number(event.id)
+              seen.ids.push(seen.cursor)
+            }
             const chunk = JSON.parse(event.data)
             if (chunk.type === 'RUN_STARTED') seen.runId = chunk.runId
             yield chunk

@@ -5,11 +5,13 @@ import { createConnection } from './connection.mjs'
 const [base] = process.argv.slice(2)
 const PATIENCE = 5_000
 
-function openTab(id, tools) {
-  const { connection } = createConnection(base, id)
+/** A tab that has got its first event: one that sends before may hear of its run from the snapshot alone. */
+async function openTab(id, tools) {
+  const { connection, seen } = createConnection(base, id)
   const errors = []
   const client = new ChatClient({ connection, threadId: id, tools, onError: (error) => errors.push(String(error)) })
   client.subscribe()
+  await until(() => seen.cursor !== undefined)
   return { client, errors }
 }
 
@@ -41,7 +43,7 @@ const result = {}
 
 {
   // A call that nobody in the browser can carry out.
-  const tab = openTab('server')
+  const tab = await openTab('server')
   result.server = { send: await outcome(tab.client.sendMessage('call server')) }
   Object.assign(result.server, told(tab))
   result.server.next = await outcome(tab.client.sendMessage('say'))
@@ -57,7 +59,7 @@ const result = {}
     description: 'Tells the temperature',
     execute: () => ((executed += 1), { degrees: 21 }),
   }
-  const tab = openTab('client', [weather])
+  const tab = await openTab('client', [weather])
   result.client = { send: await outcome(tab.client.sendMessage('call client')) }
   await until(() => tab.client.getMessages().at(-1)?.parts.some((part) => part.content === 'It is 21.'))
   await until(() => !tab.client.getIsLoading())
@@ -66,7 +68,7 @@ const result = {}
 
 {
   // A call that the page resolves later, when the user has done something.
-  const tab = openTab('later')
+  const tab = await openTab('later')
   result.later = { send: await outcome(tab.client.sendMessage('call client')) }
   const call = tab.client
     .getMessages()
@@ -81,7 +83,7 @@ const result = {}
 
 {
   // A question to the user.
-  const tab = openTab('interrupt')
+  const tab = await openTab('interrupt')
   result.interrupt = { send: await outcome(tab.client.sendMessage('ask')) }
   Object.assign(result.interrupt, told(tab), { pending: tab.client.getInterruptState().interrupts.length })
 }

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from resumable_chat.protocol.lifecycle import Lifecycle
-from resumable_chat.protocol.open_parts import OpenParts
+from resumable_chat.protocol.lifecycle import Lifecycle, State
 from resumable_chat.protocol.outcomes import Ending, Outcome
+from resumable_chat.protocol.source_events import Unusable
 
 Chunk = dict[str, Any]
 
@@ -114,9 +114,84 @@ def test_a_terminal_of_its_own_is_enough() -> None:
         assert [chunk["type"] for chunk in out][-2:] == ["TEXT_MESSAGE_END", kind]
 
 
-def test_every_open_run_gets_a_terminal() -> None:
-    """Nested runs that were never finished are all closed."""
-    parts = OpenParts("run", "msg")
-    parts.feed(run("RUN_STARTED", "a"))
-    parts.feed(run("RUN_STARTED", "b"))
-    assert [chunk["runId"] for chunk in parts.finish()] == ["a", "b"]
+def test_a_text_has_one_end_which_carries_the_outcome() -> None:
+    """The source's own END waits for what comes after it: before the terminal it is the one with the outcome."""
+    end = {"type": "TEXT_MESSAGE_END", "messageId": "m"}
+    out = stored(run("RUN_STARTED", "r"), start(), text("a"), end, run("RUN_FINISHED", "r"))
+    assert [chunk["type"] for chunk in out][-2:] == ["TEXT_MESSAGE_END", "RUN_FINISHED"]
+    assert out[-2]["metadata"]["resumable"]["run"]["outcome"] == "finished"
+    assert [chunk["type"] for chunk in out].count("TEXT_MESSAGE_END") == 1
+
+
+def test_an_end_with_something_to_say_is_not_held_back() -> None:
+    """Its metadata reaches readers as it is, and another message's END keeps its place."""
+    said = {"type": "TEXT_MESSAGE_END", "messageId": "m", "metadata": {"mine": 1}}
+    assert stored(start(), text("a"), said)[-3] == said
+    plain = {"type": "TEXT_MESSAGE_END", "messageId": "m"}
+    out = [chunk.get("messageId") for chunk in stored(start(), plain, start("n"), text("b", "n"))]
+    assert out[1:6] == ["m", "m", "n", "n", "n"]
+
+
+def test_runs_and_their_ends_have_a_thread() -> None:
+    """Ours, and the source's where it named none; AG-UI asks for it."""
+    for given in ([], [run("RUN_STARTED"), run("RUN_FINISHED")]):
+        out = [chunk for chunk in stored(*given) if chunk["type"].startswith("RUN_")]
+        assert [chunk["threadId"] for chunk in out] == ["thread", "thread"]
+    theirs = {"type": "RUN_STARTED", "runId": "r", "threadId": "mine"}
+    assert stored(theirs, {"type": "RUN_FINISHED", "runId": "r", "threadId": "mine"})[-1]["threadId"] == "mine"
+
+
+def test_a_second_terminal_in_a_row_is_dropped() -> None:
+    """A run has one; but one that says `tool_calls` may be followed by the terminal that clients wait for."""
+    lifecycle = Lifecycle("run", "thread", "msg")
+    events = [
+        run("RUN_STARTED", "r"),
+        {**run("RUN_FINISHED", "r"), "finishReason": "tool_calls"},
+        run("RUN_FINISHED", "r"),
+    ]
+    for event in events:
+        list(lifecycle.feed(event, 1))
+    for kind in ("RUN_FINISHED", "RUN_ERROR"):
+        with pytest.raises(Unusable, match="has ended"):
+            list(lifecycle.feed(run(kind, "r"), 1))
+
+
+def test_reasoning_passes_with_its_starts_and_ends() -> None:
+    """Readers that know them get whole blocks, under the ids that the source gave them."""
+    kinds = ["REASONING_START", "REASONING_MESSAGE_START", "REASONING_MESSAGE_CONTENT", "REASONING_MESSAGE_END"]
+    events = [{"type": kind, "messageId": "think", "delta": "x"} for kind in [*kinds, "REASONING_END"]]
+    out = stored(*events, start("theirs"), text("a", "theirs"))
+    assert [chunk for chunk in out if chunk["type"].startswith("REASONING")] == events
+
+
+def test_text_without_a_message_id_belongs_to_the_answer() -> None:
+    """Also when its id is something that no id can be."""
+    for message_id in (None, [], {"a": 1}, True):
+        out = stored({"type": "TEXT_MESSAGE_START", "messageId": message_id}, text("a", message_id))  # type: ignore[arg-type]
+        assert {chunk["messageId"] for chunk in out if chunk["type"].startswith("TEXT_")} == {"msg"}
+
+
+def test_what_needs_no_message_opens_none() -> None:
+    """A run of nothing but data of its own has no empty bubble."""
+    out = stored({"type": "CUSTOM", "name": "mine"}, {"type": "STATE_DELTA", "delta": []}, run("RUN_FINISHED"))
+    assert [chunk["type"] for chunk in out] == ["RUN_STARTED", "CUSTOM", "STATE_DELTA", "RUN_FINISHED"]
+    shown = stored({"type": "CUSTOM", "name": "structured-output.start", "value": {}})
+    assert [chunk["type"] for chunk in shown][:3] == ["RUN_STARTED", "TEXT_MESSAGE_START", "CUSTOM"]
+
+
+def test_only_the_run_s_own_start_names_its_parent() -> None:
+    """A nested run has another."""
+    lifecycle = Lifecycle("run", "thread", "msg", parent_run_id="before")
+    out = [chunk for event in (text("a"), run("RUN_STARTED", "inner")) for chunk in lifecycle.feed(event, 1)]
+    assert [chunk.get("parentRunId") for chunk in out if chunk["type"] == "RUN_STARTED"] == ["before", None]
+
+
+def test_it_says_how_far_the_answer_has_come() -> None:
+    """From nothing to an answer, by way of the message that we open if the source does not."""
+    lifecycle = Lifecycle("run", "thread", "msg")
+    thought = {"type": "REASONING_MESSAGE_CONTENT", "messageId": "think", "delta": "x"}
+    states = [lifecycle.state]
+    for event in (run("RUN_STARTED"), thought, start("theirs")):
+        list(lifecycle.feed(event, 1))
+        states.append(lifecycle.state)
+    assert states == [State.UNSTARTED, State.UNANSWERED, State.STOOD_IN, State.ANSWERING]

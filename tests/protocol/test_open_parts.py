@@ -113,6 +113,15 @@ def test_a_terminal_that_came_last_has_said_how_the_run_ended() -> None:
         assert outcomes(chunks)["m"]["finishReason"] == "length"
 
 
+def test_what_follows_a_terminal_can_fail_or_be_stopped() -> None:
+    """An answer that went on after its terminal is not whole; a late end of its text changes nothing."""
+    begun = (STARTED, text_start("m"), text_content("m", "x"), finished("stop"))
+    for more in (text_content("m", "y"), call()):
+        assert outcomes(fed(*begun, more).end(LOST, 2_000))["m"]["outcome"] == "lost"
+        assert outcomes(fed(*begun, more).end(STOPPED, 2_000))["m"]["outcome"] == "stopped"
+    assert outcomes(fed(*begun, text_end("m")).end(LOST, 2_000))["m"]["outcome"] == "finished"
+
+
 def test_an_outcome_that_was_told_is_not_told_again() -> None:
     """The writer tells it before the source's own terminal; the end of the generation adds nothing."""
     parts = fed(STARTED, text_start("m"), text_content("m", "x"))
@@ -216,6 +225,6 @@ def test_what_closes_a_generation_fits_one_append() -> None:
         parts.feed(text_start("\ud83d" * 500 + str(index)), 1)
         parts.feed({"type": "RUN_STARTED", "runId": "\ud83d" * 500 + str(index)}, 1)
     parts.feed(text_start("x" * MAX_BATCH_BYTES), 1)
-    closing = parts.end(Ending(Outcome.FAILED, error="x" * 1_000), 2)
+    closing = parts.end(Ending(Outcome.FAILED, error="\ud83d" * MAX_BATCH_BYTES), 2)
     assert len(closing) < MAX_BATCH_RECORDS - 100
     assert sum(len(encode(chunk)) for chunk in closing) < MAX_BATCH_BYTES - 100_000

@@ -176,6 +176,8 @@ def test_of_a_huge_change_the_newest_corrections_are_kept() -> None:
     listed = [*(assistant(message["id"], "z" * 20_000) for message in chat), U1]
     shown, changed = sent(chat, listed, known=known_of(chat))
     corrected = [text[0] == "z" for _, text in shown[:-1]]
+    dropped = Submission(listed, "r", 10).body(new_chat=False, known=known_of(chat)).dropped
+    assert dropped == corrected.count(False)
     assert changed and corrected == sorted(corrected) and 45 < sum(corrected) < 53 and shown[-1][0] == "u1"
 
 

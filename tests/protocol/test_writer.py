@@ -219,9 +219,22 @@ def test_the_last_chunk_shares_its_batch_with_the_fence() -> None:
         last: list[str] = []
         while not made.done:
             step = batch(made, 0.0)
+            check_limits(step.records)
             last = told(step)
             made.acknowledged(step, 0.0)
         assert last[-2:] == ["RUN_FINISHED", END]
+    for short in range(100):
+        made = writer()
+        made.push({"type": "CUSTOM", "name": "large", "value": "x" * (MAX_CHUNK_BYTES // 2)}, 0.0, 0)
+        left = MAX_BATCH_BYTES - MAX_CHUNK_BYTES // 2 - 150 - short
+        made.push({"type": "RUN_FINISHED", "finishReason": "stop", "rest": "x" * left}, 0.0, 0)
+        made.finish(FINISHED, "end-" + "x" * 32, 0.0, 0)
+        while not made.done:
+            step = batch(made, 0.0)
+            check_limits(step.records)
+            last = told(step)
+            made.acknowledged(step, 0.0)
+        assert last[-2:] == ["RUN_FINISHED", "end-" + "x" * 32]
 
 
 def test_a_delta_over_the_limit_is_split_and_any_other_chunk_is_refused() -> None:

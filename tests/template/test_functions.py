@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from lambda_asgi.logs import JsonFormatter
-from resumable_chat import chat
 from resumable_chat.settings import MAX_PREFIX_BYTES, MIN_LEASE_MS, Settings, source_from_environ
+from resumable_chat.web import chat
 from resumable_chat.web.responses import KEEP_ALIVE_SECONDS
 
 from .cloudformation import AUTHS, GIVEN, ROOT, SECRET, Refused, Stack, source
@@ -230,11 +230,11 @@ def test_the_template_sets_what_the_settings_read() -> None:
     assert stack.environment("SendFunction")["S2_ACCESS_TOKEN"] == ""
 
 
-def test_every_setting_is_in_the_readme() -> None:
+def test_every_setting_is_documented() -> None:
     """The table, or the row of the variable that it stands in for."""
-    readme = (ROOT / "README.md").read_text()
+    table = (ROOT / "docs" / "configuration.md").read_text()
     asked = {re.sub(r"_(SECRET|PARAMETER)$", "", name) for name in read_by_the_library()}
-    assert not [name for name in asked - {"AWS_LAMBDA_FUNCTION_NAME"} if f"`{name}`" not in readme]
+    assert not [name for name in asked - {"AWS_LAMBDA_FUNCTION_NAME"} if f"`{name}`" not in table]
 
 
 def test_the_template_sets_what_the_runtime_reads() -> None:

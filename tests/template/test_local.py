@@ -36,7 +36,11 @@ async def answer(function: Emulated, event: Any) -> dict[str, Any]:
 
 async def test_a_chat_under_awss_emulator(here: Artefact, tmp_path: Path) -> None:
     """Send answers when all is stored, the replay has it, there is nothing to stop; and again in the same processes."""
-    settings = {"CHAT_LOG": f"sqlite:///{tmp_path}/chat.db", "CHAT_STREAM_PREFIX": "local/"}
+    settings = {
+        "CHAT_LOG": f"sqlite:///{tmp_path}/chat.db",
+        "CHAT_MODEL": "demo",
+        "CHAT_STREAM_PREFIX": "local/",
+    }
     async with AsyncExitStack() as stack:
         functions = {name: await started(stack, here, name, tmp_path, **settings) for name in FUNCTIONS}
         for turn in (1, 2):

@@ -201,7 +201,7 @@ async def test_a_failing_source_shows_no_detail(tmp_path: Path, caplog: pytest.L
         assert (await chunks_of(log, "s"))[-1]["message"] == "sorry: told"
 
 
-@pytest.mark.parametrize("bad", [{"no": "type"}, 7])
+@pytest.mark.parametrize("bad", [{"no": "type"}, b"text", 7])
 async def test_a_source_that_yields_nonsense_ends_its_run(tmp_path: Path, bad: Any) -> None:
     """What is no event is a RUN_ERROR; what came before it is kept, and the chat can go on."""
 
@@ -463,7 +463,7 @@ async def test_a_new_chat_too_long_for_one_append_says_what_it_dropped(
         history = [assistant(f"a{index}", "x" * 100_000) for index in range(20)]
         with caplog.at_level(logging.WARNING):
             assert await send(ResumableChat(log), Words("a"), *history, user("u1")) == 202
-        assert "s begins without the 10 oldest of 21 messages" in caplog.text
+        assert "10 older messages of a send to s are not stored" in caplog.text
         assert len(await shown(ResumableChat(log))) == 12
 
 

@@ -235,3 +235,17 @@ async def test_the_functions_take_the_mode_from_the_environment(tmp_path: Path, 
             assert (await http.post("/api/chat", json={**GOOD, "runId": "r2"})).status_code == 409
             refused = await http.post("/api/chat", json={**GOOD, "messages": {}})
             assert refused.status_code == 400
+
+
+def test_answers_to_interrupts_are_a_list() -> None:
+    """A list as it is, an object with the interrupts' ids put in; what is not an object is refused by its place."""
+    listed = [{"interruptId": "i", "payload": 1}]
+    for resume, answers in (
+        (None, []),
+        (listed, listed),
+        ({"i": {"status": "resolved"}}, [{"interruptId": "i", "status": "resolved"}]),
+    ):
+        assert SendRequest("c", [], None, None, {}, resume=resume).answers == answers
+    for resume, where in (([{}, 1], r"resume\[1\]: must be an object"), ({"i": []}, "resume.i: must be an object")):
+        with pytest.raises(BadRequest, match=where):
+            _ = SendRequest("c", [], None, None, {}, resume=resume).answers

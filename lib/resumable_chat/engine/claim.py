@@ -115,8 +115,8 @@ class Claimer:
         self._tokens.pop(stream, None)
         if body.dropped:
             logger.warning(
-                "%s begins without the %d oldest of %d messages: they do not fit one append",
-                *(stream, body.dropped, len(submission.messages) if submission else 0),
+                "%d older messages of a send to %s are not stored as they were sent: they do not fit one append",
+                *(body.dropped, stream),
             )
         return Claimed(
             stream,

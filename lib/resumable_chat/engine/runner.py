@@ -17,6 +17,7 @@ from ..protocol.writer import State, Writer
 from ..sources.port import Source, SourceContext, iterate
 from .claim import Claimed
 from .pump import Lost, Pump
+from .steps import now_ms
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class Run:
     """Loop time at which the platform ends this process."""
     asked_id: str | None = None
     parent_run_id: str | None = None
-    resume: Mapping[str, Any] | Sequence[Any] = ()
+    resume: Sequence[Mapping[str, Any]] = ()
     tools: Sequence[Any] = ()
 
 
@@ -79,10 +80,16 @@ class Runner:
         self._run = run
         self._on_error = on_error
         self._aborted = asyncio.Event()
+        self._called_off = False
         self._lost: asyncio.Future[None] = loop.create_future()
         self._warned: set[str] = set()
         lifecycle = Lifecycle(
-            run.run_id, run.thread_id, run.message_id, parent_run_id=run.parent_run_id, asked_id=run.asked_id
+            run.run_id,
+            run.thread_id,
+            run.message_id,
+            parent_run_id=run.parent_run_id,
+            asked_id=run.asked_id,
+            started_at=now_ms(),
         )
         self._writer = Writer(
             lifecycle,
@@ -137,8 +144,15 @@ class Runner:
             self._aborted.set()
             # A source may block the event loop while it unwinds, so the end goes first, if the log takes it soon.
             await self._pump.settled(_END_FIRST)
-            producer.cancel()
+            self._call_off(producer)
         await self._pump.finished()
+
+    def _call_off(self, producer: asyncio.Task[Any]) -> None:
+        """Cancel the source, but not a second time: that would cut short its unwinding."""
+        if not self._called_off:
+            self._called_off = True
+            self._aborted.set()
+            producer.cancel()
 
     async def _answer(self, choose: Callable[[], Awaitable[Source | None]]) -> str:
         producer = asyncio.create_task(self._produce(choose), name=f"source {self._claim.stream}")
@@ -221,8 +235,7 @@ class Runner:
     async def _unwound(self, producer: asyncio.Task[Any]) -> None:
         """Call off the source, and give it a moment to unwind."""
         if not producer.done():
-            self._aborted.set()
-            producer.cancel()
+            self._call_off(producer)
             await asyncio.wait({producer}, timeout=UNWINDING)
         if not producer.done():
             logger.warning("the source of %s goes on although it was called off", self._claim.stream)

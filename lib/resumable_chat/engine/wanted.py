@@ -33,7 +33,9 @@ class Wanted:
         # A reader that was cut off before the end comes back for the rest.
         if cursor is not None and newest.chunks and newest.start < cursor <= newest.chunks[-1].seq_num:
             return True
-        return newest.ended_at is not None and now - newest.ended_at / 1000 < self.ended_within
+        if not self.ended_within or newest.ended_at is None:
+            return False
+        return now - newest.ended_at / 1000 < self.ended_within
 
     def is_met_before(self, view: View) -> int | None:
         """Return where an earlier generation opened that is the one; None if the view knows of none."""

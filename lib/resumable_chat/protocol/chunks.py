@@ -105,22 +105,6 @@ def run_started(run_id: str, thread_id: str | None = None) -> Chunk:
     return chunk
 
 
-def run_finished(run_id: str, *, reason: str = "stop", thread_id: str | None = None) -> Chunk:
-    chunk: Chunk = {"type": "RUN_FINISHED", "runId": run_id, "finishReason": reason}
-    if thread_id is not None:
-        chunk["threadId"] = thread_id
-    return chunk
-
-
-def run_error(message: str, *, run_id: str | None = None, code: str | None = None) -> Chunk:
-    chunk: Chunk = {"type": "RUN_ERROR", "message": message}
-    if run_id is not None:
-        chunk["runId"] = run_id
-    if code is not None:
-        chunk["code"] = code
-    return chunk
-
-
 def text_start(message_id: str, role: str = "assistant") -> Chunk:
     return {"type": "TEXT_MESSAGE_START", "messageId": message_id, "role": role}
 

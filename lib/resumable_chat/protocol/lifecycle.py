@@ -47,8 +47,9 @@ class Lifecycle:
         *,
         parent_run_id: str | None = None,
         asked_id: str | None = None,
+        started_at: int | None = None,
     ) -> None:
-        self.parts = OpenParts(run_id, message_id, asked_id=asked_id, thread_id=thread_id)
+        self.parts = OpenParts(run_id, message_id, asked_id=asked_id, thread_id=thread_id, started_at=started_at)
         self.state = State.UNSTARTED
         self._run_id = run_id
         self._thread_id = thread_id
@@ -67,7 +68,8 @@ class Lifecycle:
         if chunk["type"] in TERMINALS:
             yield from self._terminal(chunk, at)
             return
-        yield from self._note(self._release(), at)
+        if self._held is not None:
+            yield from self._note(self._release(), at)
         if chunk["type"] == "TEXT_MESSAGE_END" and chunk.keys() <= _PLAIN_END:
             self._held = self._renamed_in(self._addressed(chunk))
         elif chunk["type"] == "RUN_STARTED":
@@ -75,8 +77,11 @@ class Lifecycle:
             self.state = self.state if self.parts.answered else State.UNANSWERED
         else:
             chunk = self._addressed(chunk)
-            yield from self._opening(chunk, at)
-            yield from self._note([self._renamed_in(chunk)], at)
+            if self.state in (State.UNSTARTED, State.UNANSWERED):
+                yield from self._opening(chunk, at)
+            chunk = self._renamed_in(chunk)
+            yield chunk
+            self.parts.feed(chunk, at)
 
     def end(self, ending: Ending, at: int) -> Iterator[Chunk]:
         """Yield the chunks that end the generation, as ``feed`` does."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .message_shapes import ROLES
+from .message_shapes import message_flaw
 from .open_parts import METADATA
 
 Message = dict[str, Any]
@@ -35,14 +35,8 @@ class Listing:
 
 
 def is_message(value: Any) -> bool:
-    """Return whether a stored value is a message with an id, a known role and a list of parts."""
-    return (
-        isinstance(value, dict)
-        and isinstance(value.get("id"), str)
-        and isinstance(value.get("role"), str)
-        and value["role"] in ROLES
-        and isinstance(value.get("parts"), list)
-    )
+    """Return whether a stored value is a message that readers can show and clients can submit again."""
+    return isinstance(value, dict) and isinstance(value.get("parts"), list) and message_flaw(value) is None
 
 
 def read_listing(value: Any) -> Listing | None:

@@ -28,7 +28,7 @@ METADATA: Final = "resumable"
 MAX_ID_CHARACTERS: Final = 512
 """A longer id is none: what closes a generation must fit one append."""
 
-MAX_OPEN: Final = 64
+MAX_OPEN: Final = 32
 """Runs, and texts, that are kept as open at once; the oldest are given up."""
 
 _MAX_COUNTS: Final = 32
@@ -46,11 +46,19 @@ class OpenParts:
     ``run_id`` names the run until a RUN_STARTED does. ``message_id`` is for the assistant message that is opened
     before a RUN_ERROR which would otherwise stand alone: consumers then each make up an id of their own.
     ``asked_id`` is the user's message, which carries the outcome of a run without an answer; a log that holds the
-    turn names it by itself. Nothing that a chunk holds makes ``feed`` raise.
+    turn names it by itself. ``started_at`` is in milliseconds since 1970 (None: when the first chunk came).
+
+    Nothing that a chunk holds makes ``feed`` raise.
     """
 
     def __init__(
-        self, run_id: str, message_id: str, *, asked_id: str | None = None, thread_id: str | None = None
+        self,
+        run_id: str,
+        message_id: str,
+        *,
+        asked_id: str | None = None,
+        thread_id: str | None = None,
+        started_at: int | None = None,
     ) -> None:
         self.run_id = run_id
         self.message_id = message_id
@@ -64,28 +72,27 @@ class OpenParts:
         self.started = False
         """A RUN_STARTED was fed."""
         self._asked_id = asked_id
-        self._asked: set[str] = set()
+        self._asked: dict[str, None] = {}
         self._first_run: str | None = None
-        self._started_at: int | None = None
-        self._fed_at = 0
+        self._started_at = started_at
         self._last: Chunk | None = None
         self.settled = False
         """The chunk fed last was a terminal after which nothing is owed."""
         self._blank = True
+        self._went_on = False
+        """The answer went on after the last terminal."""
         self._told: object = None
         """The outcome that a message carries already."""
         self._told_on: dict[str, None] = {}
         self._usage: dict[str, float] = {}
 
-    def feed(self, chunk: Chunk, at: int | None = None) -> None:
+    def feed(self, chunk: Chunk, at: int) -> None:
         """Take note of the next chunk that is in the log, or is about to be.
 
         ``at`` is the record's timestamp, or the writer's time, in milliseconds since 1970.
         """
-        if at is not None:
-            self._fed_at = at
         if self._started_at is None:
-            self._started_at = self._fed_at
+            self._started_at = at
         self.settled = False
         kind = chunk["type"]
         if kind == "TEXT_MESSAGE_CONTENT":
@@ -108,7 +115,7 @@ class OpenParts:
         role = chunk.get("role")
         if isinstance(role, str) and role in _NOT_ASSISTANT:
             if message_id is not None:
-                self._asked.add(message_id)
+                _keep(self._asked, message_id)
                 if role == "user":
                     self._asked_id = message_id
             return
@@ -121,6 +128,7 @@ class OpenParts:
         message_id = _string(chunk, "messageId")
         if message_id in self._asked:
             return
+        self._went_on = True
         self._told = None
         self.assistant = self.assistant or message_id
         delta = chunk.get("delta")
@@ -148,6 +156,7 @@ class OpenParts:
             if chunk.get("name") not in ("structured-output.start", "structured-output.complete", "ui-resource"):
                 return
         self._blank = False
+        self._went_on = True
         self._told = None
         self.assistant = self.assistant or _string(chunk, "parentMessageId")
 
@@ -163,6 +172,7 @@ class OpenParts:
 
     def _run_ended(self, chunk: Chunk) -> None:
         self._last = chunk
+        self._went_on = False
         run_id = _string(chunk, "runId")
         if run_id is None and chunk["type"] == "RUN_ERROR":
             self.runs.clear()
@@ -196,9 +206,12 @@ class OpenParts:
         return not self.runs.keys() - {_string(terminal, "runId")}
 
     def resolve(self, ending: Ending) -> Ending:
-        """Return how the generation ends if it ends like this now: its own terminal, if it came last, has said so."""
+        """Return how the generation ends if it ends like this now: its own terminal, if it came last, has said so.
+
+        A failure or a stop behind that terminal leaves a whole answer whole, but not one that went on after it.
+        """
         own = self._last
-        if own is None or self.runs:
+        if own is None or self.runs or (self._went_on and ending.outcome is not Outcome.FINISHED):
             return ending
         if not _hangs(own):
             return ending_of(own)
@@ -228,14 +241,6 @@ class OpenParts:
             *ends,
             *(ending.terminal(run_id, self.thread_id) for run_id in owed),
         ]
-
-    def finish(self) -> list[Chunk]:
-        """Return the chunks that end the generation as stopped, at the time of the last chunk."""
-        return self.end(Ending(Outcome.STOPPED), self._fed_at)
-
-    def fail(self, message: str, *, code: str | None = None) -> list[Chunk]:
-        """Return the chunks that end the generation with an error, at the time of the last chunk."""
-        return self.end(ending_of({"type": "RUN_ERROR", "message": message, "code": code}), self._fed_at)
 
     @property
     def _id(self) -> str:

@@ -15,7 +15,7 @@ WRITER_LOST: Final = "writer_lost"
 DEADLINE: Final = "deadline"
 SHUTDOWN: Final = "shutdown"
 
-MAX_ERROR_CHARACTERS: Final = 2000
+MAX_ERROR_CHARACTERS: Final = 1000
 """A longer public text is cut off: what ends a generation must fit one append."""
 
 TOOL_CALLS: Final = "tool_calls"

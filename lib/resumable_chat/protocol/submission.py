@@ -23,10 +23,13 @@ _OVERHEAD: Final = 4096
 """Bytes kept free in the batch for the opening fence."""
 
 WINDOW_BYTES: Final = 32 * 1024
-"""Messages that a send to an existing chat repeats, newest first, if its process cannot tell whether they changed."""
+"""Size of the newest messages that a turn repeats if its process cannot tell whether they changed.
+
+A correction further back is lost then: the process wrote no earlier turn of the chat, or another one wrote since.
+"""
 
 WINDOW_IDS: Final = 500
-"""Messages before those that it names by their ids, so that deleting one of them is noticed."""
+"""Newest messages that such a turn at least names, so that a deletion among them is noticed."""
 
 Digests = tuple[tuple[str, bytes], ...]
 """The ids and digests of a list that is known to be stored."""
@@ -34,7 +37,7 @@ Digests = tuple[tuple[str, bytes], ...]
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The records that store a submission. ``dropped`` counts the oldest messages of a new chat that did not fit."""
+    """The records that store a submission. ``dropped`` counts the oldest new or changed messages that did not fit."""
 
     records: Sequence[NewRecord]
     dropped: int = 0
@@ -42,7 +45,7 @@ class Body:
 
 @dataclass(frozen=True)
 class Submission:
-    """A submitted list: UIMessages with ``parts``, as ``normalise`` returns them; not empty.
+    """A submitted list: messages with ``id``, ``role`` and ``parts``, as ``wire.messages`` returns them; not empty.
 
     ``sender_cursor`` is what the sender had read of the chat. ``from_rows`` says that the list was put together from
     rows, which say less than the messages they stand for: an answer at its end then replaces none that is stored.
@@ -84,18 +87,18 @@ class Submission:
             dropped = sum(item is None for item in items)
             kept = tuple(item for item in items if item is not None)
             listing = Listing(kept[0]["id"] if kept else self.messages[first]["id"], None, kept)
+        elif self.sender_cursor is not None and (rows or not before):
+            listing = Listing(self.messages[first if rows else 0]["id"], None)
         elif self.sender_cursor is not None:
-            unchanged = rows or not before
-            listing = Listing(self.messages[first if rows else 0]["id"], None) if unchanged else None
-            listing = listing or self._changes(before, known, self._room(first))
+            listing, dropped = self._changes(before, known, self._room(first))
         return Body(_fitting(self._turns(first, listing), ()), dropped)
 
     def _room(self, first: int) -> int:
         """Return how many bytes the turns leave for what comes before them."""
         return MAX_BATCH_BYTES - _OVERHEAD - metered_bytes(_fitting(self._turns(first, None), ()))
 
-    def _changes(self, before: Sequence[Message], known: Digests | None, room: int) -> Listing:
-        """Return what may have changed before the turn."""
+    def _changes(self, before: Sequence[Message], known: Digests | None, room: int) -> tuple[Listing, int]:
+        """Return what may have changed before the turn, and how many changed messages do not fit."""
         first = self.messages[0]["id"]
         if known is not None:
             same = 0
@@ -112,9 +115,11 @@ class Submission:
             same = max(0, len(before) - WINDOW_IDS)
             named = list(before[same:])
             room = min(room, WINDOW_BYTES)
-        whole = iter(_newest([item for item in named if not isinstance(item, str)], room))
+        fitting = _newest([item for item in named if not isinstance(item, str)], room)
+        whole = iter(fitting)
         items = [item if isinstance(item, str) else next(whole) or item["id"] for item in named]
-        return Listing(first, before[same - 1]["id"] if same else None, tuple(items))
+        dropped = 0 if known is None else sum(item is None for item in fitting)
+        return Listing(first, before[same - 1]["id"] if same else None, tuple(items)), dropped
 
     @property
     def _first_turn(self) -> int:

@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
-from .chunks import TERMINALS, Chunk, ChunkTooLarge, encode, encode_split
+from .chunks import DELTAS, TERMINALS, Chunk, ChunkTooLarge, encode, encode_split
 from .lifecycle import Lifecycle
 from .limits import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, MAX_TOKEN_BYTES
 from .merge import can_merge, merge_run
@@ -92,8 +92,7 @@ class Wait:
     until: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Pending:
+class _Pending(NamedTuple):
     body: bytes
     delta: Chunk | None
     """The chunk, if its neighbours may be merged with it."""
@@ -286,7 +285,7 @@ class Writer:
         if not self._pending:
             self._oldest = now
         # The pieces of a split chunk must not be merged again.
-        delta = chunk if len(bodies) == 1 and can_merge(chunk, chunk) else None
+        delta = chunk if len(bodies) == 1 and chunk["type"] in DELTAS else None
         for body in bodies:
             self._pending.append(_Pending(body, delta))
             self._pending_bytes += len(body)

@@ -1,21 +1,44 @@
-"""What a model source is: anything that turns messages into a stream of AG-UI chunks."""
+"""What a model source is, and how its chunks are read.
+
+A source is called with the messages and, if it takes a second argument, a SourceContext. It may be an async generator
+function, a plain generator function (read in a thread), a function or coroutine that returns an iterator of either
+kind, or an object with such a ``__call__``. It yields dicts, AG-UI event objects, or strings, which are text deltas.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+import logging
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import ChatError
+from .errors import SourceError
+from .events import EventReader
+from .lazy import LazySource
+from .threads import read_in_thread
+from .watch import LoopWatch
+
+__all__ = ["Chunk", "Messages", "Source", "SourceContext", "SourceError", "iterate"]
+
+logger = logging.getLogger(__name__)
 
 Chunk = dict[str, Any]
 """One AG-UI event."""
 
-
-class SourceError(ChatError):
-    """A model source failed: the model's server answered with an error, or its stream broke off."""
+Messages = Sequence[Mapping[str, Any]]
+"""The conversation: UIMessages with ``parts``, or AG-UI rows with ``content``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,43 +58,104 @@ class SourceContext:
     data: Mapping[str, Any] = field(default_factory=dict)
     deadline: float | None = None
     aborted: asyncio.Event = field(default_factory=asyncio.Event)
-    resume: Mapping[str, Any] | Sequence[Any] = ()
+    resume: Sequence[Mapping[str, Any]] = ()
     parent_run_id: str | None = None
     tools: Sequence[Any] = ()
 
 
-Messages = Sequence[Mapping[str, Any]]
-
-Source = Callable[[Messages, SourceContext], AsyncIterator[Any] | Awaitable[AsyncIterator[Any]]]
-"""Called with the messages and the context; returns, or is, an async iterator of chunks.
-
-A chunk is a dict, or an AG-UI event object with pydantic's ``model_dump``.
-"""
+Made = AsyncIterator[Any] | Iterator[Any] | str
+Source = Callable[[Messages, SourceContext], Made | Awaitable[Made]] | Callable[[Messages], Made | Awaitable[Made]]
+"""Called with the messages and the context; returns, or is, an iterator of chunks."""
 
 
 async def iterate(source: Source, messages: Messages, context: SourceContext) -> AsyncGenerator[Chunk, None]:
-    """The source's chunks as dicts. Raises SourceError if it yields anything else. Closing this closes the source."""
-    made: Any = source(messages, context)
-    if inspect.isawaitable(made):
-        made = await made
-    if not hasattr(made, "__aiter__"):
-        raise SourceError(f"the source must return an async iterator of chunks, not {type(made).__name__}")
+    """Call the source and yield its chunks as dicts.
+
+    Closing this closes the iterator that the source returned, never the source itself. Raises what the source raises,
+    and SourceError if the source returns or yields something else than chunks, or ends with a CancelledError although
+    nobody cancelled this task.
+    """
+    task = asyncio.current_task()
+    cancels = task.cancelling() if task is not None else 0
+    reader = EventReader(context.message_id)
+    empty = True
     try:
-        async for chunk in made:
-            yield _as_dict(chunk)
-    finally:
-        close = getattr(made, "aclose", None)
-        if close is not None:
-            await close()
+        if isinstance(source, LazySource):
+            source = await source.load()
+        with LoopWatch(_name(source)):
+            items = await _open(source, messages, context)
+            try:
+                async for item in items:
+                    chunk = reader.read(item)
+                    if chunk is not None:
+                        empty = False
+                        yield chunk
+            finally:
+                await _close(items, unless=source)
+            rest = reader.end()
+            if rest is not None:
+                yield rest
+    except asyncio.CancelledError as error:
+        if task is not None and task.cancelling() > cancels:
+            raise
+        raise SourceError(
+            "the source ended with a CancelledError of its own; the usual cause is a cancel scope that it left open"
+        ) from error
+    if empty:
+        logger.warning(
+            "the source %s yielded nothing, so its answer is empty. Yield strings, or AG-UI events such as %s.",
+            _name(source),
+            '{"type": "TEXT_MESSAGE_CONTENT", "messageId": context.message_id, "delta": "…"}',
+        )
 
 
-def _as_dict(chunk: Any) -> Chunk:
-    if isinstance(chunk, dict):
-        found = chunk
-    elif hasattr(chunk, "model_dump"):
-        found = chunk.model_dump(mode="json", by_alias=True, exclude_none=True)
-    else:
-        raise SourceError(f"a source must yield chunks (dicts or AG-UI events), not {type(chunk).__name__}")
-    if not isinstance(found.get("type"), str):
-        raise SourceError("every chunk needs a string `type`")
-    return found
+async def _open(source: Source, messages: Messages, context: SourceContext) -> AsyncIterable[Any]:
+    """Call the source and return what it yields as something to iterate over. Raises SourceError."""
+    made: Any = call_source(source, messages, context)
+    while inspect.isawaitable(made):
+        made = await made
+    if isinstance(made, AsyncIterable):
+        return made
+    if isinstance(made, (str, Mapping)) or hasattr(made, "model_dump"):
+        made = [made]
+    if isinstance(made, Iterable) and not isinstance(made, (bytes, bytearray)):
+        return read_in_thread(lambda: iter(made))
+    raise SourceError(
+        f"the source {_name(source)} returned {type(made).__name__}; it must yield chunks, or return an iterator of "
+        "chunks"
+    )
+
+
+def call_source(source: Source, messages: Messages, context: SourceContext) -> Any:
+    """Call a source with as many arguments as it takes. Raises what it raises, and SourceError if it takes others."""
+    called: Callable[..., Any] = source
+    try:
+        signature = inspect.signature(called)
+    except (TypeError, ValueError):  # builtins have none, and what cannot be called says so itself
+        return called(messages, context)
+    for arguments, keywords in (((messages, context), {}), ((messages,), {"context": context}), ((messages,), {})):
+        try:
+            signature.bind(*arguments, **keywords)
+        except TypeError:
+            continue
+        return called(*arguments, **keywords)
+    raise SourceError(f"the source {_name(source)} takes {signature}; it must take (messages, context) or (messages)")
+
+
+async def _close(iterator: Any, *, unless: Any) -> None:
+    """Close an iterator, unless it is the source, which other runs may use.
+
+    Async generators have ``aclose``, the streams of some client libraries ``close``.
+    """
+    if iterator is unless:
+        return
+    close = getattr(iterator, "aclose", None) or getattr(iterator, "close", None)
+    if close is not None:
+        closing = close()
+        if inspect.isawaitable(closing):
+            await closing
+
+
+def _name(source: Any) -> str:
+    named = source if hasattr(source, "__qualname__") else type(source)
+    return f"{named.__module__}.{named.__qualname__}"

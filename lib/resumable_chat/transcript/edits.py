@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .js import truthy
 from .values import MISSING, Message, Part, record
 
 
@@ -43,7 +44,7 @@ def put_call(message: Message, call: Part, given: Any = MISSING, metadata: Any =
     at = find(message, "tool-call", "id", call.get("id"))
     before: Part = {} if at is None else message["parts"][at]
     part: Part = {"type": "tool-call", **call}
-    if False:
+    if truthy(before.get("approval")):
         part["approval"] = before["approval"]
     if "output" in before:
         part["output"] = before["output"]

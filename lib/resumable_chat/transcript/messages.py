@@ -106,7 +106,7 @@ class MessageList:
     def _own(self, message: Message) -> Message:
         """Return the message, or a copy if the list holds it already or some of its parts are not objects."""
         parts = message.get("parts")
-        if type(parts) is not list or not all(type(part) is dict for part in parts):
+        if type(parts) is not list or (parts and not all(type(part) is dict for part in parts)):
             return {**message, "parts": [part for part in parts if type(part) is dict] if type(parts) is list else []}
         return dict(message) if id(message) in self._positions else message
 
@@ -131,7 +131,7 @@ class MessageList:
 
     def _index(self, message: Message) -> None:
         self._enter(self._by_id.setdefault(message.get("id"), []), message)
-        for call_id in _calls(message):
+        for call_id in _calls(message) if message["parts"] else ():
             self._enter(self._by_call.setdefault(call_id, []), message)
 
     def _unindex(self, message: Message) -> None:

@@ -11,10 +11,9 @@ from typing import Final, NamedTuple
 
 from ..protocol.chunks import Chunk
 from . import custom, reasoning, runs, shapes, snapshot, text, tools
-from .js import is_moment
 from .messages import MessageList
 from .state import Fold, Streaming
-from .values import Message, Unfoldable, restored
+from .values import MISSING, Message, Unfoldable, restored
 
 _HANDLERS: Final[dict[str, Callable[[Fold, Chunk], None]]] = {
     "TEXT_MESSAGE_START": text.start,
@@ -123,13 +122,14 @@ class StreamProcessor:
             handle = _HANDLERS.get(kind)
             if handle is None:
                 return None
-            chunk = restored(chunk)
+            if "metadata" in chunk or "tanstack" in chunk:
+                chunk = restored(chunk)
             shapes.check(kind, chunk)
-            self._fold.seq_num = seq
-            self._fold.ids_made = 0
-            now = chunk["timestamp"] if is_moment(chunk.get("timestamp")) else timestamp
-            self._fold.now = now if is_moment(now) else 0
-            handle(self._fold, chunk)
+            fold = self._fold
+            fold.seq_num = seq
+            fold.times = (chunk.get("timestamp"), timestamp)
+            fold.ids_made = 0
+            handle(fold, chunk)
         except Unfoldable as error:
             return Refused(seq, str(error))
         except Exception as error:  # noqa: BLE001 - a record must not make the chat around it unreadable
@@ -142,7 +142,7 @@ class StreamProcessor:
         process = self.process
         run = self._fold.run
         append = run.deltas.append
-        target = run.text_target
+        target = run.target if run.kind == "TEXT_MESSAGE_CONTENT" else MISSING
         for chunk, seq, timestamp in chunks:
             # The hot path: one more delta for the text that is being written, spelled out for its speed.
             if (
@@ -154,7 +154,7 @@ class StreamProcessor:
                 append(delta)
                 continue
             refusal = process(chunk, seq=seq, timestamp=timestamp)
-            target = run.text_target
+            target = run.target if run.kind == "TEXT_MESSAGE_CONTENT" else MISSING
             if refusal is not None:
                 refused.append(refusal)
         return refused

@@ -10,7 +10,7 @@ from typing import Any
 from ..protocol.chunks import Chunk
 from ..protocol.json_text import join_surrogates
 from . import edits
-from .js import date, iso, string, truthy
+from .js import date, is_moment, iso, string, truthy
 from .messages import MessageList
 from .values import MISSING, Part, tanstack
 
@@ -76,11 +76,6 @@ class DeltaRun:
         if type(target) is str:
             self.kind, self.target, self._write = kind, target, write
 
-    @property
-    def text_target(self) -> Any:
-        """The message that text is collected for; without one, a value that no message is named by."""
-        return self.target if self.kind == "TEXT_MESSAGE_CONTENT" else MISSING
-
     def take(self, chunk: Chunk) -> bool:
         """Take a chunk of the run's kind if it is one more plain delta for its target."""
         target = chunk.get("toolCallId" if self.kind == "TOOL_CALL_ARGS" else "messageId")
@@ -104,21 +99,25 @@ class DeltaRun:
 
 
 class Fold:
-    """The state that the handlers of chunks share. ``seq_num`` and ``now`` (ms since 1970) are the current record's."""
+    """The state that the handlers of chunks share.
+
+    ``seq_num`` is the current record's sequence number. ``times`` are the time that the chunk brings and that of its
+    record, in ms since 1970; the first that is one counts.
+    """
 
     def __init__(self, messages: MessageList) -> None:
         self.messages = messages
         self.streaming = Streaming()
         self.run = DeltaRun()
         self.seq_num = 0
-        self.now: float = 0
+        self.times: tuple[Any, int] = (None, 0)
         self.ids_made = 0
 
     def copy(self) -> Fold:
         """Return an independent fold in the same state. The run of deltas must have ended."""
         other = Fold(MessageList(deepcopy(self.messages.as_list)))
         other.streaming = deepcopy(self.streaming)
-        other.seq_num, other.now, other.ids_made = self.seq_num, self.now, self.ids_made
+        other.seq_num, other.times, other.ids_made = self.seq_num, self.times, self.ids_made
         return other
 
     def new_id(self) -> str:
@@ -128,7 +127,12 @@ class Fold:
 
     def add_message(self, message_id: Any, role: str) -> MessageState:
         """Add an empty message at the end, and begin to stream into it."""
-        self.messages.append({"id": message_id, "role": role, "parts": [], "createdAt": iso(self.now)})
+        own, now = self.times
+        if own is not None and is_moment(own):
+            now = own
+        elif not is_moment(now):
+            now = 0
+        self.messages.append({"id": message_id, "role": role, "parts": [], "createdAt": iso(now)})
         return self.open(message_id, role)
 
     def open(self, message_id: Any, role: Any) -> MessageState:

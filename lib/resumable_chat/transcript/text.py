@@ -6,7 +6,7 @@ from typing import Any
 
 from ..protocol.chunks import Chunk
 from . import structured
-from .js import added_text, truthy
+from .js import added_text
 from .state import Fold
 
 
@@ -16,7 +16,7 @@ def start(fold: Fold, chunk: Chunk) -> None:
     role = chunk.get("role")
     role = role if role in ("user", "system") else "assistant"
     streaming = fold.streaming
-    if truthy(streaming.unnamed):
+    if streaming.unnamed is not None:
         unnamed, streaming.unnamed = streaming.unnamed, None
         if unnamed != message_id:
             _rename(fold, unnamed, message_id)

@@ -50,7 +50,5 @@ def restored(chunk: Chunk) -> Chunk:
 
     ChatClient does this to every chunk before its StreamProcessor sees it.
     """
-    if "metadata" not in chunk and "tanstack" not in chunk:
-        return chunk
     extras = {key: value for key, value in tanstack(chunk).items() if key not in ("usage", "interruptErrors")}
     return {**extras, **chunk} if extras else chunk

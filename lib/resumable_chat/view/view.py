@@ -170,7 +170,9 @@ class View:
                 events = []
         self.phase = Phase.ENDED
         self._asked.update(opening.asked)
-        self.runs.update(dict.fromkeys(generation.run_ids, (generation.start, record.seq_num)))
+        for run_id in generation.run_ids:
+            # A second copy of a request has the run's id as well, but not its answer.
+            self.runs.setdefault(run_id, (generation.start, record.seq_num))
         assert generation.ending is not None
         yield [*events, *owed, TurnEnded(generation, generation.ending, replaced=not is_terminal(token))]
 

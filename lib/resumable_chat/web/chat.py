@@ -81,7 +81,7 @@ class ResumableChat:
         thread_id: str | None = None,
         deadline: float | None = None,
         parent_run_id: str | None = None,
-        resume: Mapping[str, Any] | Sequence[Any] | None = None,
+        resume: Sequence[Mapping[str, Any]] = (),
         tools: Sequence[Any] = (),
     ) -> Response:
         """Store the user's message, answer 202, and run ``source`` behind the response.
@@ -103,7 +103,7 @@ class ResumableChat:
                 thread_id=thread_id,
                 deadline=deadline,
                 parent_run_id=parent_run_id,
-                resume=resume or (),
+                resume=resume,
                 tools=tools,
             )
             sent = await self._chat.send(stream, request, source)
@@ -232,10 +232,8 @@ class ResumableChat:
 
 
 async def _discard(chunks: object) -> None:
-    """Close an iterator that will not be read. A source may be used by other runs, so it stays open."""
-    if callable(chunks):
-        return
-    close = getattr(chunks, "aclose", None)
+    """Close an iterator that nobody will read; a source was never called, and may serve other runs."""
+    close = None if callable(chunks) else getattr(chunks, "aclose", None)
     if close is not None:
         await close()
 

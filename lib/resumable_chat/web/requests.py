@@ -36,6 +36,22 @@ class SendRequest:
     resume: Mapping[str, Any] | Sequence[Any] | None = None
     tools: Sequence[Any] = ()
 
+    @property
+    def answers(self) -> list[Mapping[str, Any]]:
+        """``resume`` as AG-UI has it, a list of answers; other clients send an object of them by interrupt id.
+
+        Raises BadRequest (400) if an answer is not an object.
+        """
+        given = self.resume or []
+        if isinstance(given, Mapping):
+            named = [(f"resume.{name}", answer, {"interruptId": name}) for name, answer in given.items()]
+        else:
+            named = [(f"resume[{index}]", answer, {}) for index, answer in enumerate(given)]
+        for where, answer, _ in named:
+            if not isinstance(answer, dict):
+                raise BadRequest(400, f"{where}: must be an object.")
+        return [{**key, **answer} for _, answer, key in named]
+
 
 @dataclass(frozen=True, slots=True)
 class ReplayRequest:

@@ -75,9 +75,8 @@ async def _broken(reason: Exception) -> AsyncIterator[bytes]:
 async def body(reading: Reading, *, live: bool, ends_at: float | None, form: Format = SSE) -> AsyncIterator[bytes]:
     """Yield the bytes of one replay.
 
-    ``ends_at`` is the loop time at which the response must end. In the middle of an answer, or where one answer is all
-    that was asked for, that breaks it off; else it ends after a keep-alive. Without ``live`` it ends after what the log
-    holds now.
+    ``ends_at`` is the loop time at which the response must end. In the middle of an answer that breaks it off; else
+    it ends after a keep-alive. Without ``live`` it ends after what the log holds now.
 
     Raises BodyBroken, also when the reader is too slow, the log fails, or this library does.
     """
@@ -121,7 +120,7 @@ async def _events(reading: Reading, *, live: bool, ends_at: float | None, keep_a
         if subscription.is_over or (not live and not pieces):
             return
         if must_end():
-            if subscription.start is not None or reading.tail.view.running:
+            if reading.tail.view.running:
                 raise BodyBroken("the response's lease is over in the middle of an answer")
             yield keep_alive
             return

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..protocol.json_text import well_formed
+from ..sources.port import call_source
 from ..wire.messages import read_messages
 from .documents import ERRORS, REPLAY_PARAMETERS, SEND_BODY, STOP_PARAMETERS
 from .formats import ag_ui, copilotkit, tanstack
@@ -36,13 +37,13 @@ async def send(host: Host, request: Request) -> Response:
             thread_id=wanted.chat_id,
             deadline=deadline,
             parent_run_id=wanted.parent_run_id,
-            resume=wanted.resume,
+            resume=wanted.answers,
             tools=wanted.tools,
         )
     messages, source = well_formed(read_messages(wanted.messages)), host.source
     return await host.chat.make_resumable(
         stream,
-        lambda _, context: source(messages, replace(context, data=wanted.data)),
+        lambda _, context: call_source(source, messages, replace(context, data=wanted.data)),
         delivery=host.delivery,
         wait_until=wait_until,
         run_id=wanted.run_id,

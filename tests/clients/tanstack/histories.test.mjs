@@ -42,19 +42,21 @@ async function history(seed) {
     return streams && chance() < 0.3 ? { events: 1 + Math.floor(chance() * 12), then: pick('break', 'mid-line') } : undefined
   })
   const open = () => openPage(proxy.url, id, { reconnect: { maxAttempts: 20, delayMs: 5 } })
-  const settled = async (page, messages) => {
-    await until(`a page of ${id} settles`, () => page.settled() && page.shown().length >= messages.length)
-    assert.deepEqual(page.shown(), messages, id)
+  const settled = async (page, messages, what) => {
+    const whole = () => page.settled() && page.shown().length >= messages.length
+    await until(`a page of ${id} settles`, whole, 15).catch(() => {})
+    assert.deepEqual(page.shown(), messages, `${id}: ${what}, ${page.client.getStatus()}`)
     assert.deepEqual(page.errors, [], id)
   }
   let page = open()
   try {
     for (let turn = 1 + Math.floor(chance() * 4); turn > 0; turn--) {
       const text = [pick('', 'reason'), pick('', 'tool'), `count ${1 + Math.floor(chance() * 15)}`, `every ${pick(1, 5, 20)}`]
+      const before = (await hydrated(id)).length
       const sending = page.send(text.join(' '))
       const what = pick('nothing', 'reload', 'device', 'stop')
       if (what !== 'nothing') {
-        await until('the message is stored', async () => (await proxyless(id)).length > 0)
+        await until('the message is stored', async () => (await hydrated(id)).length > before)
         await sleep(chance() * 150)
       }
       const others = []
@@ -63,11 +65,11 @@ async function history(seed) {
       else if (what === 'stop') await fetch(`${server.url}/api/chat?id=${id}`, { method: 'DELETE' })
       if (what !== 'reload') await sending
       const messages = plain(await stored(server, id))
-      for (const each of [page, ...others]) await settled(each, messages)
+      for (const each of [page, ...others]) await settled(each, messages, what)
       for (const each of others) each.leave()
     }
     const late = open()
-    await settled(late, plain(await stored(server, id)))
+    await settled(late, plain(await stored(server, id)), 'late')
     late.leave()
   } finally {
     page.leave()
@@ -75,7 +77,7 @@ async function history(seed) {
   }
 }
 
-async function proxyless(id) {
+async function hydrated(id) {
   return (await (await fetch(`${server.url}/api/chat/stream?threadId=${id}`)).json()).messages
 }
 

@@ -99,14 +99,22 @@ test('an answer that fails says why, live and after a reload', async () => {
   await agree(id, page)
 })
 
-test('the message before an edit is answered again', async () => {
+test('the last message is answered again, also when it was edited', async () => {
   const id = chat()
   const page = open(id)
   await page.send('count 1')
   await page.send('count 2')
+  const [, , asked, first] = await agree(id, page)
   await page.client.reload()
-  const messages = await agree(id, page, open(id))
-  assert.equal(messages.length, 4)
+  const again = await agree(id, page, open(id))
+  assert.deepEqual([again.length, again[2]], [4, asked])
+  assert.notEqual(again[3].id, first.id)
+  const edited = { ...asked, parts: [{ type: 'text', content: 'count 5' }] }
+  page.client.setMessagesManually([...page.client.getMessages().slice(0, 2), edited])
+  await page.client.reload()
+  const messages = await agree(id, open(id))
+  assert.deepEqual([messages.length, messages[2].parts], [4, edited.parts])
+  assert.match(page.text(), /5 of 2\.$/)
 })
 
 test('a tool of the client is run by it, and the answer goes on with its result', async () => {
@@ -118,6 +126,20 @@ test('a tool of the client is run by it, and the answer goes on with its result'
   await agree(id, page, open(id))
   assert.match(page.text(), /You are "?here"?/)
   assert.deepEqual(page.errors, [])
+})
+
+test('a reload while the answer to a tool goes on keeps the message that called it', async () => {
+  const id = chat()
+  const where = { __toolSide: 'client', name: 'where', description: 'Where am I?', execute: () => 'here' }
+  let page = open(id, { client: { tools: [where] } })
+  page.send('ask count 60 every 20')
+  await until('the answer goes on', () => page.text().includes('5 '))
+  page = page.reload()
+  const device = open(id)
+  await until('the reloaded page has joined', () => page.client.getIsLoading() && page.text().includes('5 '))
+  const messages = await agree(id, page, device)
+  assert.deepEqual(messages.map(({ role }) => role), ['user', 'assistant', 'assistant'])
+  assert.deepEqual([...page.errors, ...device.errors], [])
 })
 
 test('an interrupt is asked for once more after a reload, and its answer reaches the model', async () => {

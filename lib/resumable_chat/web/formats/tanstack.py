@@ -17,7 +17,7 @@ from ...wire.tanstack import LATEST, TanStackChat, TanStackRun, read_rows
 from ..documents import SEND_BODY, parameter
 from ..host import Host
 from ..requests import read_chat_id, read_cursor, read_field, read_json_object, read_run_id
-from ..responses import SSE, BrokenResponse
+from ..responses import SSE, BrokenResponse, Format
 from ..route import Route
 
 JOIN_PATIENCE: Final = 0.5
@@ -55,6 +55,7 @@ async def send(host: Host, request: Request) -> Response:
         sending,
         host.source,
         TanStackRun(),
+        _begun(sending.run_id),
         wait_until=host.wait_until(request),
         deadline=host.deadline(request),
     )
@@ -80,14 +81,12 @@ async def _follow(host: Host, request: Request, chat_id: str, run_id: str | None
     if run_id is None:
         raise BadRequest(400, "X-Run-Id: is missing. Name the run that Last-Event-ID belongs to.")
     returning = "last-event-id" in request.headers
-    # A client that joins waits for its first event, and counts none without an id when it comes back.
-    form = SSE if returning else replace(SSE, opened=OPENED + _accepted(run_id))
     try:
         response = await host.chat.streams.follow(
             host.stream(request, chat_id),
             Wanted(run_id=run_id),
             TanStackRun(),
-            form,
+            SSE if returning else _begun(run_id),
             cursor=cursor,
             deadline=host.deadline(request),
             patience=JOIN_PATIENCE,
@@ -101,9 +100,14 @@ async def _follow(host: Host, request: Request, chat_id: str, run_id: str | None
     return response
 
 
-def _accepted(run_id: str) -> bytes:
-    """Return the event that tells a client which joins at once that the run is there."""
-    return Frame(None, dumps({"type": "CUSTOM", "name": "run.accepted", "value": {"runId": run_id}})).encode()
+def _begun(run_id: str | None) -> Format:
+    """Return the form of a response that begins with an event of its own.
+
+    A client that joins a run waits two seconds for one. And a client comes back only if it has the id of an event: with
+    this one, it gets the whole run.
+    """
+    accepted = {"type": "CUSTOM", "name": "run.accepted", "value": {"runId": run_id}}
+    return replace(SSE, opened=OPENED + Frame(0, dumps(accepted)).encode())
 
 
 def _chat_id(request: Request, thread_id: Any) -> str:

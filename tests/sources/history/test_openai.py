@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from resumable_chat.sources.openai_messages import chat_messages
+from resumable_chat.sources.history import to_openai
 
 
 def tool_call(call_id: str, arguments: str = "{}", **more: Any) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def test_a_call_and_its_result_stand_side_by_side() -> None:
         {"type": "text", "content": "after"},
     ]
     call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"a":1}'}}
-    assert chat_messages([{"id": "a", "role": "assistant", "parts": parts}]) == [
+    assert to_openai([{"id": "a", "role": "assistant", "parts": parts}]) == [
         {"role": "assistant", "content": "before", "tool_calls": [call]},
         {"role": "tool", "tool_call_id": "c", "content": '{"b":2}'},
         {"role": "assistant", "content": "after"},
@@ -30,14 +30,14 @@ def test_a_call_and_its_result_stand_side_by_side() -> None:
 
 def test_a_call_without_a_result_is_answered() -> None:
     """A stop in the middle of a call leaves broken arguments and no result; servers refuse both."""
-    rows = chat_messages([{"id": "a", "role": "assistant", "parts": [tool_call("c", '{"a":')]}])
+    rows = to_openai([{"id": "a", "role": "assistant", "parts": [tool_call("c", '{"a":')]}])
     assert rows[0]["tool_calls"][0]["function"]["arguments"] == "{}"
     assert rows[1]["role"] == "tool" and "interrupted" in rows[1]["content"]
 
 
 def test_results_in_rows_of_their_own_are_put_behind_their_call() -> None:
     """AG-UI rows are taken too; a result without a call is left out."""
-    rows = chat_messages(
+    rows = to_openai(
         [
             {"id": "a", "role": "assistant", "content": None, "toolCalls": [{"id": "c", "function": {"name": "f"}}]},
             {"id": "u", "role": "user", "content": "well?"},
@@ -58,11 +58,11 @@ def test_images_and_files_are_passed_on() -> None:
         {"type": "audio", "source": {"type": "data", "value": "QUJD", "mimeType": "audio/wav"}},
         {"type": "image"},
     ]
-    [row] = chat_messages([{"id": "u", "role": "user", "parts": parts}])
+    [row] = to_openai([{"id": "u", "role": "user", "parts": parts}])
     assert [part["type"] for part in row["content"]] == ["text", "image_url", "image_url", "file", "input_audio"]
     assert row["content"][2]["image_url"]["url"] == "data:image/png;base64,QUJD"
 
 
 def test_empty_answers_are_left_out() -> None:
     """A run that failed before its first word leaves a message without content, which servers refuse."""
-    assert chat_messages([{"id": "a", "role": "assistant", "parts": []}]) == []
+    assert to_openai([{"id": "a", "role": "assistant", "parts": []}]) == []
