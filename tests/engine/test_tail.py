@@ -16,6 +16,7 @@ from resumable_chat.engine.wanted import Wanted
 from resumable_chat.errors import LogUnavailable, Overloaded
 from resumable_chat.protocol.records import fence_token
 from resumable_chat.protocol.tokens import key_of
+from resumable_chat.view.view import View
 from resumable_chat.wire.s2 import S2Generation, S2Session
 
 from ..logs import OURS, VirtualLog, answer, body, events_in, message, turn
@@ -491,6 +492,31 @@ def test_a_take_over_ends_the_readers_of_the_run_it_replaced() -> None:
         assert events[-1][1]["type"] == "RUN_ERROR" and "'messageId': 'b'" not in str(events)
 
     scene(act)
+
+
+def test_a_wire_format_that_fails_costs_its_own_readers_alone(caplog: pytest.LogCaptureFixture) -> None:
+    """They have to come back; the traceback is in the log."""
+
+    class Failing(S2Generation):
+        def live(self, view: View, events: Any) -> Any:
+            raise ZeroDivisionError
+
+    async def act(log: VirtualLog) -> None:
+        log.add(OURS, *answer("a", "r", "1", finish=False))
+        tail = tail_of(log, session=False)
+        unlucky = await tail.subscribe_answer(Failing())
+        reader = await tail.subscribe_answer(GENERATION)
+        assert unlucky is not None and reader is not None
+        log.add(text("2"), {"type": "RUN_FINISHED", "runId": "r"}, "end-0")
+        received = b""
+        while not reader.is_over:
+            received += body(await reader.get(5))
+        assert events_in(received)[-1][1]["type"] == "RUN_FINISHED"
+        with pytest.raises(SubscriberCut):
+            await unlucky.get(5)
+
+    scene(act)
+    assert any(record.exc_info for record in caplog.records)
 
 
 def test_a_generation_is_found_by_its_start_its_run_or_a_cursor() -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 
+from resumable_chat.engine.following import GIVE_UP_AFTER
 from resumable_chat.engine.wanted import Wanted, read_generation
+from resumable_chat.errors import LogUnavailable
 from resumable_chat.protocol.tokens import key_of
 
 from ..logs import EPOCH_MS, OURS, VirtualLog, answer, message, turn, view_of
@@ -83,5 +88,21 @@ def test_an_earlier_generation_is_read_from_the_log() -> None:
             assert view.generation.run_id == run_id and view.generation.terminal is not None
         for start in (LATE + len(SECOND), 10**6):
             assert await read_generation(log, "s", start) is None
+
+    run(play())
+
+
+def test_a_log_that_does_not_answer_is_not_waited_for_for_ever() -> None:
+    """The reader is told to come back."""
+
+    class Hanging(VirtualLog):
+        async def read(self, stream: str, start: int, *, end: int | None = None) -> Any:
+            await asyncio.Event().wait()
+            yield []
+
+    async def play() -> None:
+        with pytest.raises(LogUnavailable):
+            await read_generation(Hanging(), "s", 0)
+        assert asyncio.get_running_loop().time() <= GIVE_UP_AFTER + 1
 
     run(play())

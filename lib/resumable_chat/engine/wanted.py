@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from ..errors import LogUnavailable
 from ..log.port import Log
 from ..view.generation import Generation
 from ..view.view import View
+from .following import GIVE_UP_AFTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +55,15 @@ async def read_generation(log: Log, stream: str, start: int) -> View | None:
     Raises LogUnavailable.
     """
     view = View()
-    async with aclosing(log.read(stream, start)) as batches:
-        async for records in batches:
-            for _ in view.feed(records):
-                generation = view.generation
-                if generation is None or generation.start != start:
-                    return None
-                if not generation.running:
-                    return view
+    try:
+        async with asyncio.timeout(GIVE_UP_AFTER), aclosing(log.read(stream, start)) as batches:
+            async for records in batches:
+                for _ in view.feed(records):
+                    generation = view.generation
+                    if generation is None or generation.start != start:
+                        return None
+                    if not generation.running:
+                        return view
+    except TimeoutError:
+        raise LogUnavailable("The log does not answer. Try again in a moment.") from None
     return None

@@ -24,13 +24,14 @@ REJOIN_SECONDS = 2.0
 
 
 class Limited(Host):
-    """A process whose invocations end after 100 seconds, and the work behind them after 50."""
+    """A process whose invocations end after 100 seconds, and the work behind them after ``work``."""
 
     mode = "session"
     delivery = "response"
 
-    def __init__(self, chat: ResumableChat, source: Any) -> None:
+    def __init__(self, chat: ResumableChat, source: Any, work: float = 50) -> None:
         self._chat = chat
+        self._work = work
         self._source = source
 
     @property
@@ -48,7 +49,7 @@ class Limited(Host):
         return None
 
     def deadline(self, request: Request, *, behind: bool = False) -> float:
-        return asyncio.get_running_loop().time() + (50 if behind else 100)
+        return asyncio.get_running_loop().time() + (self._work if behind else 100)
 
 
 def request(method: str, query: str = "", body: Any = None) -> Request:
@@ -79,6 +80,23 @@ def test_a_run_ends_itself_before_the_work_behind_its_response_is_cut_off() -> N
         kinds, broken = await heard(await send(host, request("POST", body=body)))
         assert (kinds[-1], broken) == ("RUN_ERROR", None)
         assert asyncio.get_running_loop().time() - began < 50
+        await host.chat.close()
+
+    run(play())
+
+
+def test_a_send_is_broken_off_if_its_response_must_end_before_the_run() -> None:
+    """Its client comes back for the rest."""
+
+    async def play() -> None:
+        host = Limited(ResumableChat(VirtualLog()), Words("1", gate=asyncio.Event()), work=300)
+        began = asyncio.get_running_loop().time()
+        body = {"threadId": "c", "messages": [{"id": "u", "role": "user", "content": "hi"}]}
+        kinds, broken = await heard(await send(host, request("POST", body=body)))
+        assert kinds[-1] == "TEXT_MESSAGE_CONTENT" and isinstance(broken, BodyBroken)
+        assert 90 < asyncio.get_running_loop().time() - began < 100
+        await host.chat.stop_session("c")
+        await asyncio.sleep(30)
         await host.chat.close()
 
     run(play())
