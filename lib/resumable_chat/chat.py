@@ -29,7 +29,7 @@ from .protocol.marks import runs_mark
 from .protocol.outcomes import DEFAULT_ERROR, Ending
 from .protocol.records import NewRecord, trim
 from .protocol.stop import NothingRuns, Stopped
-from .protocol.submission import Submission
+from .protocol.submission import Form, Submission
 from .settings import Mode
 from .sources.port import Source
 from .wire.s2 import S2Generation, S2Session
@@ -74,7 +74,7 @@ class SendRequest:
     ``run_id`` is the idempotency key, ``sender_cursor`` what the sender had read of the chat, ``thread_id`` the chat's
     name for clients and the source (None: the stream's), ``deadline`` the loop time at which the platform ends the
     process. ``parent_run_id`` names the run that this one continues, ``resume`` answers its interrupts, and ``tools``
-    are the client's. ``translated`` says that the messages come from a format that may have less room than ours.
+    are the client's. ``form`` says how the messages came.
     """
 
     messages: Sequence[dict[str, Any]] = ()
@@ -86,7 +86,7 @@ class SendRequest:
     parent_run_id: str | None = None
     resume: Sequence[Mapping[str, Any]] = ()
     tools: Sequence[Any] = ()
-    translated: bool = False
+    form: Form = Form.OURS
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class Chat:
         Raises BadRequest if the message does not fit one append, and LogUnavailable.
         """
         run_id = _run_id(request)
-        submission = Submission(request.messages, run_id, request.sender_cursor, request.translated)
+        submission = Submission(request.messages, run_id, request.sender_cursor, request.form)
         claim = await self._claimer.claim(stream, run_id, submission)
         if not isinstance(claim, Claimed):
             return claim

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property
 from typing import Any, Final
 
@@ -43,18 +44,28 @@ class Body:
     dropped: int = 0
 
 
+class Form(Enum):
+    """How a list came, and so what it may change in a chat that is there."""
+
+    OURS = "ours"
+    """As UIMessages with all that is stored of them."""
+    TRANSLATED = "translated"
+    """From another format, which may have less room: only its last messages are stored."""
+    ROWS = "rows"
+    """Put together from rows, which say less: an answer at its end replaces none that is stored, either."""
+
+
 @dataclass(frozen=True)
 class Submission:
     """A submitted list: messages with ``id``, ``role`` and ``parts``, as ``wire.messages`` returns them; not empty.
 
-    ``sender_cursor`` is what the sender had read of the chat. ``translated`` says that the messages come from another
-    format, which may have less room than ours: like AG-UI rows, they change nothing in a chat that is there.
+    ``sender_cursor`` is what the sender had read of the chat, ``form`` how the messages came.
     """
 
     messages: Sequence[Message]
     run_id: str
     sender_cursor: int | None = None
-    translated: bool = False
+    form: Form = Form.OURS
 
     @cached_property
     def results(self) -> list[Chunk]:
@@ -79,7 +90,7 @@ class Submission:
             return Body(_fitting([], self.results))
         first = self._first_turn
         earlier = self.messages[:first]
-        rows = self.translated or any(_is_row(message) for message in earlier)
+        rows = self.form is not Form.OURS or any(_is_row(message) for message in earlier)
         before = [_stored(message) for message in earlier if message["parts"] or not _is_row(message)]
         listing, dropped = None, 0
         if new_chat and before:
@@ -142,7 +153,7 @@ class Submission:
                 after=messages[index - 1]["id"] if index else None,
                 seen=self.sender_cursor,
                 run_id=self.run_id,
-                pending=index < last,
+                pending=index < last or (self.form is Form.ROWS and messages[index]["role"] != "user"),
                 listing=listing
                 if index == first or listing is None
                 else Listing(listing.first, messages[index - 1]["id"]),

@@ -133,13 +133,16 @@ def read_field(body: Mapping[str, Any], name: str, types: tuple[type, ...], word
     return well_formed(value)
 
 
-def read_chat_id(value: Any) -> str:
-    """Return the id of a chat, wherever it stood in the request. Raises BadRequest (400)."""
+def read_chat_id(value: Any, name: str = "id") -> str:
+    """Return the id of a chat, wherever it stood in the request.
+
+    Raises BadRequest (400), which calls the field ``name``.
+    """
     if value is None or value == "":
-        raise BadRequest(400, "id: is missing. Name the chat.")
+        raise BadRequest(400, f"{name}: is missing. Name the chat.")
     if not isinstance(value, str) or not _CHAT_ID.fullmatch(value):
         raise BadRequest(
-            400, "id: must be 1 to 128 letters, digits, `_`, `-`, `.` or `:`, and not begin with `.` or `:`."
+            400, f"{name}: must be 1 to 128 letters, digits, `_`, `-`, `.` or `:`, and not begin with `.` or `:`."
         )
     return value
 

@@ -14,7 +14,7 @@ from ..protocol.json_text import well_formed
 from ..sources.port import call_source
 from ..wire.messages import read_messages
 from .documents import ERRORS, REPLAY_PARAMETERS, SEND_BODY, STOP_PARAMETERS
-from .formats import ai_sdk, tanstack
+from .formats import ag_ui, ai_sdk, copilotkit, tanstack
 from .host import Host
 from .requests import read_replay, read_send, read_stop
 from .route import Route
@@ -107,6 +107,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     *_ROUTES,
     *tanstack.ROUTES,
     *ai_sdk.ROUTES,
+    *ag_ui.ROUTES,
+    *copilotkit.ROUTES,
 )
 """Every route, also those of the other wire formats: each adds its own here, by one line."""
 

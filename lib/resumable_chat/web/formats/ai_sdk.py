@@ -11,6 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from ...chat import SendRequest
 from ...engine.wanted import Wanted
 from ...protocol.json_text import well_formed
+from ...protocol.submission import Form
 from ...wire.ai_sdk import REGENERATE, SUBMIT, AnswerStream, History, read_submission
 from ...wire.sse import HEADERS
 from ..errors import NO_STORE, problem_of
@@ -48,7 +49,7 @@ async def send(host: Host, request: Request) -> Response:
             parent_run_id=read_run_id(body.get("parentRunId"), "parentRunId"),
             resume=read_field(body, "resume", (dict, list), "a list or an object") or (),
             tools=read_field(body, "tools", (list,), "a list") or (),
-            translated=True,
+            form=Form.TRANSLATED,
         ),
         host.source,
         AnswerStream(continues=submission.continues, known_calls=submission.known_calls),
