@@ -305,3 +305,16 @@ def test_any_other_list_deletes_nothing(chat: list[Message], listed: list[Messag
     assert listed[-1]["id"] in after
     if listed[-1]["id"] not in before:
         assert before | {message["id"] for message in listed} <= after
+
+
+def test_an_answer_put_together_from_rows_replaces_none_that_is_stored() -> None:
+    """A run that answers interrupts submits it last. A user's message in its place is answered once more, as ever."""
+    whole = {**assistant("a", "all of it"), "metadata": {"k": 1}}
+    chat = [user("u"), whole]
+    for listed, expected in (
+        ([user("u"), assistant("a", "less")], chat),
+        ([user("u")], [user("u")]),
+    ):
+        messages = list(chat)
+        apply_turn(messages, Submission(listed, "r", from_rows=True).turn, position=9, newest_data=8)
+        assert messages == expected

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
+from ..protocol.chunks import Chunk
 from ..protocol.json_text import dumps
 from ..protocol.merge import can_merge, merge_run
 from ..view.generation import ChunkRead
@@ -39,25 +40,28 @@ class Frame(NamedTuple):
 
 
 def coalesce(chunks: Iterable[ChunkRead]) -> list[Frame]:
-    """Return frames for these chunks, with adjacent deltas of one target merged into the frame of the last.
+    """Return frames for these chunks, with adjacent deltas of one target merged into the frame of the last."""
+    return [Frame(cursor, dumps(chunk)) for cursor, chunk in merged(chunks)]
 
-    Of several chunks of one record, only the last has an id.
+
+def merged(chunks: Iterable[ChunkRead]) -> Iterator[tuple[int | None, Chunk]]:
+    """Yield these chunks with adjacent deltas of one target merged, each with the cursor after it.
+
+    Of several chunks of one record, only the last has a cursor.
     """
-    frames: list[Frame] = []
     run: list[ChunkRead] = []
     for read in chunks:
         if run and not can_merge(run[-1].chunk, read.chunk):
-            frames.append(_frame(run, read.seq_num))
+            yield _whole(run, read.seq_num)
             run = []
         run.append(read)
     if run:
-        frames.append(_frame(run, None))
-    return frames
+        yield _whole(run, None)
 
 
-def _frame(run: Sequence[ChunkRead], following: int | None) -> Frame:
+def _whole(run: Sequence[ChunkRead], following: int | None) -> tuple[int | None, Chunk]:
     seq_num = run[-1].seq_num
-    return Frame(None if seq_num == following else seq_num + 1, dumps(merge_run([read.chunk for read in run])))
+    return None if seq_num == following else seq_num + 1, merge_run([read.chunk for read in run])
 
 
 def slices(piece: Piece) -> Iterator[bytes]:

@@ -137,9 +137,9 @@ def _user_part(part: Mapping[str, Any], *, files: bool) -> dict[str, Any] | None
     kind, source = part.get("type"), part.get("source")
     if _is_text(part):
         return {"type": "text", "text": part["content"]}
-    if kind not in _MEDIA or not isinstance(source, dict) or not isinstance(source.get("value"), str):
+    if not isinstance(kind, str) or kind not in _MEDIA or not isinstance(source, dict):
         return None
-    if source.get("type") not in ("data", "url", "file"):
+    if not isinstance(source.get("value"), str) or source.get("type") not in ("data", "url", "file"):
         return None
     made = {"type": source["type"], "value": source["value"]}
     if isinstance(source.get("mimeType"), str):

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from ...protocol.chunks import Chunk
 from ...protocol.json_text import dumps
-from ...protocol.merge import can_merge, merge_run
 from ...protocol.outcomes import Ending, Outcome
 from ...view.events import Event, TurnBegan, TurnEnded
 from ...view.generation import ChunkRead, Generation
 from ...view.view import View
-from ..sse import Frame, Piece
+from ..answers import joined
+from ..sse import Frame, Piece, merged
 from .ends import Dialect, first_event, last_event
 from .fields import Row
 from .history import snapshots
@@ -39,7 +38,7 @@ class AgUiRun:
     def opening(self, view: View, cursor: int | None) -> list[Piece]:
         """Return the run up to now, without what a reader with this cursor has."""
         generation = view.generation
-        return _pieces(self._run(generation, cursor)) if generation is not None else []
+        return joined([*self._run(generation, cursor)]) if generation is not None else []
 
     def live(self, view: View, events: Sequence[Event]) -> list[Piece]:
         """Return the frames of these events."""
@@ -54,7 +53,7 @@ class AgUiRun:
                 frames += self._frames(chunks)
                 chunks = []
                 frames += _framed(self._rewriter.end(event.ending), _after(event.generation))
-        return _pieces([*frames, *self._frames(chunks)])
+        return joined([*frames, *self._frames(chunks)])
 
     def needs_messages(self, events: Sequence[Event]) -> bool:
         """Return False: the view's own messages are not sent."""
@@ -64,7 +63,7 @@ class AgUiRun:
         self, generation: Generation, cursor: int | None, before: Sequence[dict[str, Any]] = ()
     ) -> Iterator[Frame]:
         """Yield the frames of a run after a cursor. The events ``before`` come right behind its RUN_STARTED."""
-        run_id = self._run_id or next(iter(generation.run_ids), f"run-{generation.start}")
+        run_id = self._run_id or generation.run_id
         self._users.update(_ids(generation))
         rewriter = self._rewriter = RunRewriter(
             self._dialect,
@@ -89,7 +88,7 @@ class AgUiRun:
             yield from _framed(events[-1:], None) if has_all else _framed(events, after)
 
     def _frames(self, chunks: Iterable[ChunkRead]) -> list[Frame]:
-        return [frame for cursor, chunk in _merged(chunks) for frame in _framed(self._rewriter.feed(chunk), cursor)]
+        return [frame for cursor, chunk in merged(chunks) for frame in _framed(self._rewriter.feed(chunk), cursor)]
 
 
 class AgUiChat(AgUiRun):
@@ -105,17 +104,17 @@ class AgUiChat(AgUiRun):
 
     def opening(self, view: View, cursor: int | None) -> list[Piece]:
         """Return the history, and the running run up to now; interrupts that wait for an answer end an idle chat's."""
-        generation = view.generation
-        running = generation is not None and generation.running
-        thoughts = _thoughts(generation.chunks) if running and generation is not None else ()
+        newest = view.generation
+        running = newest if newest is not None and newest.running else None
+        thoughts = _thoughts(running.chunks) if running is not None else ()
         history = snapshots(view.messages, self._known, thoughts=thoughts, files=self._dialect.current)
-        if running and generation is not None:
-            return _pieces(self._run(generation, None, history))
+        if running is not None:
+            return joined([*self._run(running, None, history)])
         interrupt = view.interrupt
         asking = interrupt.chunk.get("runId") if interrupt is not None else None
         run_id = asking if isinstance(asking, str) else self._idle_run_id or NO_RUN
         last = last_event(self._dialect, run_id, Ending(Outcome.FINISHED), interrupt.chunk if interrupt else None)
-        return _pieces(_framed([first_event(self._dialect, run_id), *history, last], view.next_seq))
+        return joined(_framed([first_event(self._dialect, run_id), *history, last], view.next_seq))
 
 
 def _thoughts(chunks: Sequence[ChunkRead]) -> list[str]:
@@ -135,32 +134,7 @@ def _after(generation: Generation) -> int | None:
     return None if generation.end is None else generation.end + 1
 
 
-def _merged(chunks: Iterable[ChunkRead]) -> Iterator[tuple[int | None, Chunk]]:
-    """Yield the chunks with adjacent deltas merged, each with the cursor after it.
-
-    Of several chunks of one record, only the last has a cursor.
-    """
-    run: list[ChunkRead] = []
-    for read in chunks:
-        if run and not can_merge(run[-1].chunk, read.chunk):
-            yield _cursor(run, read.seq_num), merge_run([each.chunk for each in run])
-            run = []
-        run.append(read)
-    if run:
-        yield _cursor(run, None), merge_run([each.chunk for each in run])
-
-
-def _cursor(run: Sequence[ChunkRead], following: int | None) -> int | None:
-    seq_num = run[-1].seq_num
-    return None if seq_num == following else seq_num + 1
-
-
 def _framed(events: Sequence[dict[str, Any]], cursor: int | None) -> list[Frame]:
     """Return frames for the events of one record: the last has the cursor after it."""
     last = len(events) - 1
     return [Frame(cursor if index == last else None, dumps(event)) for index, event in enumerate(events)]
-
-
-def _pieces(frames: Iterable[Frame]) -> list[Piece]:
-    data = b"".join(frame.encode() for frame in frames)
-    return [data] if data else []
