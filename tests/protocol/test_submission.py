@@ -13,7 +13,7 @@ from resumable_chat.errors import BadRequest
 from resumable_chat.protocol.chunks import decode
 from resumable_chat.protocol.limits import MAX_BATCH_BYTES, check_limits
 from resumable_chat.protocol.records import fence
-from resumable_chat.protocol.submission import Digests, Submission
+from resumable_chat.protocol.submission import Digests, Form, Submission
 from resumable_chat.protocol.turns import Turn, apply_turn, read_turn
 
 from ..chats import assistant, user
@@ -316,5 +316,5 @@ def test_an_answer_put_together_from_rows_replaces_none_that_is_stored() -> None
         ([user("u")], [user("u")]),
     ):
         messages = list(chat)
-        apply_turn(messages, Submission(listed, "r", from_rows=True).turn, position=9, newest_data=8)
+        apply_turn(messages, Submission(listed, "r", form=Form.ROWS).turn, position=9, newest_data=8)
         assert messages == expected
