@@ -1,5 +1,6 @@
 // AG-UI's published HttpAgents against the real server: whatever happens, each ends with the fold's messages, and settled.
 import assert from 'node:assert/strict'
+import { rm } from 'node:fs/promises'
 import { after, before, describe, test } from 'node:test'
 import { startProxy } from '../proxy.mjs'
 import { startServer, stored, until } from '../server.mjs'
@@ -263,5 +264,29 @@ test('a caller without a name is told to sign in', async () => {
     }
   } finally {
     await closed.close()
+  }
+})
+
+test('a log that is gone is a 503, for a run and for a connect', async () => {
+  const robbed = await startServer()
+  try {
+    for (const version of Object.keys(VERSIONS)) {
+      const agent = newAgent(version, robbed.url, 'robbed')
+      if (version === '0.0.59') assert.equal(await say(agent, 'count 1'), null)
+      await rm(robbed.log, { force: true })
+      assert.equal((await say(agent, 'count 1')).status, 503)
+      assert.equal((await connect(newAgent(version, robbed.url, 'robbed'))).status, 503)
+      assert.equal(agent.isRunning, false)
+    }
+  } finally {
+    await robbed.close()
+  }
+})
+
+test('silence in mid-answer is waited out, as long as the server keeps the connection', async () => {
+  for (const version of Object.keys(VERSIONS)) {
+    const agent = newAgent(version, server.url, `silent-${version.replaceAll('.', '-')}`)
+    assert.equal(await say(agent, 'wait 6, count 2'), null)
+    assert.match(agent.messages.at(-1).content, /^1 2 of 1\.$/)
   }
 })
