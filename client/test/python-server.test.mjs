@@ -138,7 +138,7 @@ describe('against the server', { concurrency: 3 }, () => {
       const wrong = openTab(t, ChatClient, single('not an id'))
       await wrong.client.sendMessage('Hello').catch(() => {})
       assert.ok(wrong.errors[0] instanceof S2RequestError)
-      assert.match(wrong.errors[0].message, /`id` must be/)
+      assert.match(wrong.errors[0].message, /id: must be/)
     })
   }
 })
