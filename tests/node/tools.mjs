@@ -3,7 +3,7 @@ import { ChatClient } from '@tanstack/ai-client'
 import { createConnection } from './connection.mjs'
 
 const [base] = process.argv.slice(2)
-const PATIENCE = 5_000
+const PATIENCE = 20_000
 
 /** A tab that has got its first event: one that sends before may hear of its run from the snapshot alone. */
 async function openTab(id, tools) {
