@@ -76,7 +76,8 @@ demo_source = DemoSource()
 
 def _answer(asked: str) -> str:
     quoted = " ".join(asked.split())[:200] or "nothing in words"
-    answer = f"You said **{quoted}**, which is {len(asked.split())} words.\n\n"
+    count = len(asked.split())
+    answer = f"You said **{quoted}**, which is {count} {'word' if count == 1 else 'words'}.\n\n"
     if _asks(asked, "code"):
         answer += _CODE
     if _asks(asked, "table"):
