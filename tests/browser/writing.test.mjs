@@ -7,7 +7,7 @@ import { setUp, TIMEOUT } from './setup.mjs'
 
 const shared = setUp()
 const REFUSED = /status of 409 .*\/api\/chat\)/
-const LOST_SERVER = /net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE)/
+const LOST_SERVER = /net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE|SOCKET_NOT_CONNECTED)/
 
 const plain = (transcript) => transcript.map(({ shown }) => shown.replace(/<[^>]*>/g, '').trim())
 
@@ -241,7 +241,7 @@ test('an answer that fails says so in every tab, and can be tried again', TIMEOU
   const tab = await chat.open()
   const other = await chat.open()
   await tab.send('count 10, fail after 4')
-  for (const one of [tab, other]) await one.page.getByRole('alert').getByText('An error occurred.').waitFor()
+  for (const one of [tab, other]) await one.page.getByRole('alert').getByText('the test asked for it').waitFor()
   assert.equal(await tab.status(), 'error')
   await tab.button('Try again').click()
   await tab.until('the notice is gone', () => document.querySelector('[role=alert]') === null)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from resumable_chat.view.view import View
-from resumable_chat.wire.s2 import TURN_SNAPSHOT_BYTES, S2Generation, S2Session
+from resumable_chat.wire.s2 import PICTURE_SNAPSHOT_BYTES, TURN_SNAPSHOT_BYTES, S2Generation, S2Session
 
 from ..logs import OURS, answer, body, events_in, fed, finished, message, records, turn, view_of
 
@@ -15,6 +15,7 @@ SESSION = S2Session()
 RUNNING = [OURS, *turn(message("u"), run_id="r"), *answer("a", "r", "1", "2", finish=False)]
 ENDED = [*RUNNING, {"type": "TEXT_MESSAGE_END", "messageId": "a"}, finished("r"), "end-0"]
 LONG = message("long", "x" * TURN_SNAPSHOT_BYTES)
+LONGEST = message("long", "x" * PICTURE_SNAPSHOT_BYTES)
 PICTURE = {"type": "image", "source": {"type": "data", "value": "A" * 900_000, "mimeType": "image/png"}}
 
 
@@ -88,7 +89,7 @@ def test_a_turn_whose_text_events_are_missing_is_sent_all_the_same() -> None:
 @pytest.mark.parametrize("text_first", [True, False])
 def test_a_picture_in_a_long_chat_is_sent_alone(text_first: bool) -> None:
     """As our own chunk with all parts, and without text where the sending tab would show that twice."""
-    view = view_of(OURS, *turn(LONG), *answer("a", "r", "1"), "end-0")
+    view = view_of(OURS, *turn(LONGEST), *answer("a", "r", "1"), "end-0")
     parts = [{"type": "text", "content": "look"}, PICTURE]
     said = {"id": "u2", "role": "user", "parts": parts if text_first else parts[::-1]}
     events = lived(view, OURS, *turn(said, "a", run_id="r2"))
@@ -97,8 +98,16 @@ def test_a_picture_in_a_long_chat_is_sent_alone(text_first: bool) -> None:
     assert events[0][1]["value"]["message"]["parts"] == said["parts"] and events[-1][0] == 16
 
 
-def test_pictures_cost_each_reader_no_more_than_themselves() -> None:
-    """Nineteen turns with one of 0.9 MB each."""
+def test_a_picture_comes_as_a_snapshot_while_that_is_small() -> None:
+    """A tab that only watches gets it from a snapshot alone, so a chat of a few pictures is sent whole."""
+    view = view_of(OURS, *turn(LONG), *answer("a", "r", "1"), "end-0")
+    events = lived(view, OURS, *turn({"id": "u2", "role": "user", "parts": [PICTURE]}, "a", run_id="r2"))
+    assert [chunk["type"] for _, chunk in events] == ["MESSAGES_SNAPSHOT"]
+    assert events[0][1]["messages"][-1]["parts"] == [PICTURE]
+
+
+def test_pictures_cost_each_reader_little_more_than_themselves() -> None:
+    """Of nineteen turns with one of 0.9 MB each, the first four bring the whole chat, and the others themselves."""
     view, sent = View(), 0
     for at in range(19):
         said = {"id": f"u{at}", "role": "user", "parts": [{"type": "text", "content": "look"}, PICTURE]}
@@ -111,7 +120,7 @@ def test_pictures_cost_each_reader_no_more_than_themselves() -> None:
         )
         for events in view.feed(log):
             sent += sum(map(len, SESSION.live(view, events)))
-    assert len(view.messages) == 38 and sent < 19 * 910_000
+    assert len(view.messages) == 38 and 19 * 900_000 < sent < 26 * 910_000
 
 
 def test_an_edit_in_a_long_chat_is_sent_whole() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from resumable_chat.view.view import View
-from resumable_chat.wire.s2 import TURN_SNAPSHOT_BYTES, S2Session
+from resumable_chat.wire.s2 import PICTURE_SNAPSHOT_BYTES, S2Session
 
 from ..logs import OURS, answer, body, events_in, message, records, run_of, turn, view_of
 
@@ -64,7 +64,7 @@ def test_open_interrupts_survive_a_reload_and_end_with_the_next_run(node: Path) 
 @pytest.mark.timeout(120)
 def test_a_picture_in_a_long_chat_is_whole_in_the_tab_that_sent_it(node: Path) -> None:
     """Its text is there once, before the picture or behind it."""
-    long = [OURS, *turn(message("long", "x" * TURN_SNAPSHOT_BYTES)), *answer("a", "r", "1"), "end-0"]
+    long = [OURS, *turn(message("long", "x" * PICTURE_SNAPSHOT_BYTES)), *answer("a", "r", "1"), "end-0"]
     cases = []
     for parts in ([TEXT, PICTURE], [PICTURE, TEXT], [PICTURE]):
         said = {"id": "$OWN", "role": "user", "parts": parts}

@@ -21,6 +21,9 @@ from .sse import Frame, Piece, coalesce
 TURN_SNAPSHOT_BYTES: Final = 256 * 1024
 """A later turn is sent as a snapshot while that is not longer than this; then as the turn alone, if that can be."""
 
+PICTURE_SNAPSHOT_BYTES: Final = 4 * 1024 * 1024
+"""The same for a turn that text events cannot carry: tabs that only watch get its pictures from a snapshot alone."""
+
 
 class S2Session:
     """A whole chat, for clients that stay subscribed to it."""
@@ -73,7 +76,8 @@ class S2Session:
         A snapshot has watching tabs end the run before, and brings pictures. It costs as much as the whole chat,
         though, so a turn that only adds comes as text events once the chat is long.
         """
-        messages = view.json.encode_within(TURN_SNAPSHOT_BYTES) if began.additive else view.json.encode()
+        bound = TURN_SNAPSHOT_BYTES if all(map(_is_plain, began.turns)) else PICTURE_SNAPSHOT_BYTES
+        messages = view.json.encode_within(bound) if began.additive else view.json.encode()
         if messages is not None:
             return _snapshot(began.next_seq, messages)
         frames = [frame for turn in began.turns for frame in _turn_frames(turn)]

@@ -90,7 +90,9 @@ export function useAttempts(
         const others = edited.parts.filter((part) => part.type !== 'text')
         const parts = [...(text.trim() ? [{ type: 'text', content: text.trim() } as const] : []), ...others]
         chat.setMessages(chat.messages.slice(0, at))
-        await chat.append({ ...message, id: `user-${randomId()}`, parts, createdAt: new Date() })
+        // A list that begins with another message than the chat does would only add to it.
+        const id = at === 0 ? messageId : `user-${randomId()}`
+        await chat.append({ ...message, id, parts, createdAt: new Date() })
       })
     },
     [attempt],
