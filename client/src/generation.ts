@@ -1,10 +1,10 @@
 import { abortError, S2Error, S2StreamError } from './errors.js'
 import { readEvents, type ChunkEvent } from './events.js'
-import { longestRetry } from './presence.js'
+import { pauseBeforeReadingOn } from './pauses.js'
 import { asError, isTransient, type Requests } from './requests.js'
 import { discard, streamOf } from './responses.js'
 import { link } from './signals.js'
-import { backoff, type Timing, type Waits } from './timing.js'
+import type { Timing, Waits } from './timing.js'
 
 /** What reading an answer needs, and what it tells. */
 export interface GenerationOptions {
@@ -79,10 +79,8 @@ export async function* readGeneration(options: GenerationOptions): AsyncGenerato
         cause: broken,
       })
     }
-    const asked = Math.min((broken instanceof S2Error && broken.retryAfter) || 0, timing.longestRetryAfter)
-    const own = failures === 0 ? Math.random() * 100 : backoff(failures, timing, longestRetry(timing))
+    const wait = pauseBeforeReadingOn(broken, failures, timing)
     failures++
-    const wait = Math.max(own, asked)
     if (Date.now() + wait >= deadline) throw broken
     options.broken(broken, Date.now() + wait)
     await waits.sleep(wait, signal)

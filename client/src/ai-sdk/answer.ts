@@ -1,9 +1,9 @@
 import { abortError, S2Error, S2StreamError } from '../errors.js'
 import { readEvents } from '../events.js'
-import { longestRetry } from '../presence.js'
+import { pauseBeforeReadingOn } from '../pauses.js'
 import { asError, isTransient } from '../requests.js'
 import { link } from '../signals.js'
-import { backoff, type Timing, type Waits } from '../timing.js'
+import type { Timing, Waits } from '../timing.js'
 import type { UIMessageChunk } from './types.js'
 
 type Body = ReadableStream<Uint8Array>
@@ -81,10 +81,8 @@ export async function* readAnswer(options: AnswerOptions): AsyncGenerator<UIMess
       if (body && !body.locked) body.cancel().catch(() => {})
       body = undefined
     }
-    const asked = Math.min((broken instanceof S2Error && broken.retryAfter) || 0, timing.longestRetryAfter)
-    const own = failures === 0 ? Math.random() * 100 : backoff(failures, timing, longestRetry(timing))
+    const wait = pauseBeforeReadingOn(broken, failures, timing)
     failures++
-    const wait = Math.max(own, asked)
     if (Date.now() + wait >= deadline) throw broken
     options.broken(broken, Date.now() + wait)
     await waits.sleep(wait, signal)
